@@ -1,0 +1,131 @@
+"""``virtquorum format``: domain XML as libvirt writes it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from virtquorum.cli.inputs import MaxDepth, MaxSize, Paths, domains, real_path
+from virtquorum.cli.streams import Exit, Streams
+from virtquorum.errors import EditError, InputError
+from virtquorum.xml.document import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from virtquorum.xml.domain import Domain
+
+__all__ = ["command"]
+
+
+def command(
+    context: typer.Context,
+    paths: Annotated[list[str] | None, Paths] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; list what would change, exit 1 if any.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show what would change, exit 1 if anything.")
+    ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", "-w", help="Change the files, each at once or not at all.")
+    ] = False,
+    disks_only: Annotated[
+        bool, typer.Option("--disks-only", help="Format the disks, leave all else as it is.")
+    ] = False,
+    max_depth: Annotated[int, MaxDepth] = DEFAULT_LIMITS.depth,
+    max_size: Annotated[int, MaxSize] = DEFAULT_LIMITS.size,
+) -> int:
+    """Write domain XML as libvirt writes it: element order, quotes, two spaces.
+
+    Comments and unknown elements stay. The output of virsh dumpxml comes out
+    as it went in.
+
+    \b
+      virtquorum format domain.xml
+      virsh dumpxml web | virtquorum format -
+      virtquorum format --check --diff domains/
+      virtquorum format --write --disks-only domain.xml
+
+    Exit codes: 0 clean, 1 differences (--check, --diff), 2 usage,
+    3 input that cannot be read or is no domain XML.
+    """
+    streams: Streams = context.obj
+    if write and (check or diff):
+        raise typer.BadParameter("--write changes the files; --check and --diff only look")
+    if write and "-" in (paths or ["-"]):
+        raise typer.BadParameter("--write needs files; standard input has none to write to")
+    code = Exit.CLEAN
+    read = changed = 0
+    for domain in domains(paths or [], streams, Limits(depth=max_depth, size=max_size)):
+        if isinstance(domain, InputError):
+            streams.say(str(domain))
+            code = Exit.UNREADABLE
+            continue
+        read += 1
+        try:
+            formatted = domain.formatted(disks_only=disks_only)
+        except EditError as error:
+            streams.say(str(error))
+            code = max(code, Exit.FINDINGS)
+            continue
+        differs = formatted is not domain
+        changed += differs
+        if write:
+            if differs:
+                _replace(domain, formatted, streams)
+        elif check or diff:
+            if differs:
+                code = max(code, Exit.FINDINGS)
+                if diff:
+                    _show_difference(domain, formatted, streams)
+                if check:
+                    streams.out.write(f"would be reformatted: {domain.name}\n")
+        else:
+            streams.write_bytes(formatted.to_bytes())
+    if (check or write) and read > 1:
+        streams.say(f"{changed} of {read} files {'reformatted' if write else 'would be reformatted'}")
+    return code
+
+
+def _show_difference(domain: Domain, formatted: Domain, streams: Streams) -> None:
+    from difflib import unified_diff
+
+    for line in unified_diff(
+        domain.text.splitlines(keepends=True),
+        formatted.text.splitlines(keepends=True),
+        domain.name,
+        f"{domain.name} (formatted)",
+    ):
+        streams.out.write(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+
+
+def _replace(domain: Domain, formatted: Domain, streams: Streams) -> None:
+    """Put the new text in the place of the file: wholly, or not at all."""
+    path = real_path(domain)
+    assert path is not None
+    folder, name = os.path.split(path)
+    try:
+        status = os.stat(path)
+        handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(formatted.to_bytes())
+                file.flush()
+                os.fchmod(file.fileno(), status.st_mode & 0o7777)
+                if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+                    os.fchown(file.fileno(), status.st_uid, status.st_gid)
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        from virtquorum.errors import UnreadableError
+
+        raise UnreadableError(
+            f"cannot be written: {(error.strerror or str(error)).lower()}; it is as it was",
+            file=domain.name,
+        ) from None
+    streams.say(f"reformatted {domain.name}")

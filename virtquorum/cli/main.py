@@ -1,0 +1,96 @@
+"""The ``virtquorum`` command: finds the command that is asked for and runs it.
+
+``main(argv, streams) -> exit code`` is all there is to call.  Only the asked
+command's module is imported; ``--help`` and shell completion import all.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from virtquorum import __version__
+from virtquorum.cli.streams import Exit, Streams
+from virtquorum.errors import InputError, VirtquorumError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["COMMANDS", "Streams", "main"]
+
+#: The commands, each in the module of its name; the order is that of --help.
+COMMANDS = ("show", "format", "args", "schema")
+
+_HELP = """Quorum disks for libvirt's users: read, show, format and translate domain XML with
+<disk type='quorum'>.
+
+\b
+  virtquorum show domain.xml           the disks and what they are made of
+  virtquorum format --check domains/   is everything as libvirt would write it?
+  virtquorum args domain.xml           the arguments for QEMU
+
+Exit codes: 0 clean, 1 findings or differences, 2 usage or configuration,
+3 input that cannot be read or is no domain XML.
+"""
+
+
+def main(argv: Sequence[str], streams: Streams) -> int:
+    """Run one command line (without the program's name); returns the exit code."""
+    completing = "_VIRTQUORUM_COMPLETE" in os.environ
+    names = [argv[0]] if argv and argv[0] in COMMANDS and not completing else COMMANDS
+    with redirect_stdout(streams.out), redirect_stderr(streams.err):
+        try:
+            code = _app(names)(
+                list(argv), prog_name="virtquorum", standalone_mode=False, obj=streams
+            )
+            streams.out.flush()
+            return int(code or Exit.CLEAN)
+        except TyperException as error:
+            return _usage(error, streams)
+        except VirtquorumError as error:
+            streams.say(str(error))
+            return Exit.UNREADABLE if isinstance(error, InputError) else Exit.FINDINGS
+        except BrokenPipeError:
+            # The reader has gone (a pager, head); what Python still holds must not be written.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), streams.out.fileno())
+            return Exit.CLEAN
+        except KeyboardInterrupt:
+            streams.say("interrupted")
+            return Exit.INTERRUPTED
+
+
+def _app(names: Sequence[str]) -> typer.Typer:
+    app = typer.Typer(
+        help=_HELP, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False
+    )
+    app.callback()(_root)
+    for name in names:
+        module = import_module(f"virtquorum.cli.{name}")
+        app.command(name, rich_help_panel=None)(module.command)
+    return app
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        typer.echo(f"virtquorum {__version__}")
+        raise typer.Exit
+
+
+def _usage(error: TyperException, streams: Streams) -> int:
+    context = getattr(error, "ctx", None)
+    message = error.format_message()
+    if context is None or not message:  # --help for want of arguments
+        streams.err.write((message or str(error)) + "\n")
+        return Exit.USAGE
+    name = context.command_path
+    streams.say(f"{message[:1].lower()}{message[1:].rstrip('.')}; see '{name} --help'")
+    return Exit.USAGE

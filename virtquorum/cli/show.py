@@ -1,0 +1,90 @@
+"""``virtquorum show``: what the disks are made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from virtquorum.cli.inputs import MaxDepth, MaxSize, Paths, domains
+from virtquorum.cli.streams import Exit, Streams, printable
+from virtquorum.errors import InputError
+from virtquorum.report.tree import draw_disk
+from virtquorum.xml.document import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from virtquorum.json_text import Json
+    from virtquorum.report.tree import Role
+    from virtquorum.xml.domain import Domain
+
+__all__ = ["command"]
+
+_COLOURS: dict[Role, dict[str, object]] = {
+    "target": {"bold": True},
+    "quorum": {"fg": "cyan", "bold": True},
+    "format": {"fg": "green"},
+    "line": {"dim": True},
+    "odd": {"fg": "yellow"},
+    "place": {},
+}
+
+
+def command(
+    context: typer.Context,
+    paths: Annotated[list[str] | None, Paths] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs; see 'virtquorum schema'.")] = False,
+    max_depth: Annotated[int, MaxDepth] = DEFAULT_LIMITS.depth,
+    max_size: Annotated[int, MaxSize] = DEFAULT_LIMITS.size,
+) -> int:
+    """Draw every disk's source tree: quorums and their members, backing chains, formats, places.
+
+    \b
+      virtquorum show domain.xml
+      virsh dumpxml web | virtquorum show -
+      virtquorum show --json /etc/libvirt/qemu
+
+    Exit codes: 0 clean, 2 usage, 3 input that cannot be read or is no domain
+    XML.
+    """
+    streams: Streams = context.obj
+    code = Exit.CLEAN
+    files: list[Json] = []
+    shown = 0
+    for domain in domains(paths or [], streams, Limits(depth=max_depth, size=max_size)):
+        if isinstance(domain, InputError):
+            streams.say(str(domain))
+            code = Exit.UNREADABLE
+            continue
+        if as_json:
+            from virtquorum.report.disks_json import file_json
+
+            files.append(file_json(domain))
+            continue
+        streams.out.write(("\n" if shown else "") + _drawn(domain, streams))
+        shown += 1
+    if as_json:
+        from virtquorum.json_text import json_text
+        from virtquorum.report.disks_json import VERSION
+
+        streams.out.write(json_text({"version": VERSION, "files": files}, indent=2) + "\n")
+    return code
+
+
+def _drawn(domain: Domain, streams: Streams) -> str:
+    count = len(domain.disks)
+    what = f"domain '{domain.domain_name}'" if domain.domain_name else f"<{domain.document.root.name}>"
+    disks = "no disks" if not count else "1 disk" if count == 1 else f"{count} disks"
+    head = printable(f"{domain.name}: {what}, {disks}\n")
+    ascii_only = not streams.can_write("├└│─")
+    paint = _painter(streams.colour)
+    drawn = (draw_disk(one, paint, ascii_only=ascii_only) for one in domain.disks)
+    text = head + "".join(f"\n{one}" for one in drawn)
+    return text if streams.can_write(text) else text.encode("ascii", "backslashreplace").decode()
+
+
+def _painter(colour: bool) -> Callable[[str, Role], str]:
+    if not colour:
+        return lambda text, role: printable(text)
+    return lambda text, role: typer.style(printable(text), **_COLOURS[role])  # type: ignore[arg-type]

@@ -1,0 +1,125 @@
+"""Every exception that virtquorum raises on purpose.
+
+    VirtquorumError
+     ├── InputError           the input cannot be read, or is not the XML it should be
+     │    ├── UnreadableError      the file cannot be opened or read
+     │    ├── NotWellFormedError   the bytes are no XML that virtquorum reads
+     │    ├── LimitError           the input is larger or deeper than the bound
+     │    └── WrongRootError       well-formed, but no <domain>, <disk>, ...
+     ├── EditError            an edit that this document cannot take
+     └── TranslationError     a disk that has no translation into QEMU arguments
+
+An exception stops the work; what is merely wrong in a document is a finding,
+which is data.  The fields hold the facts, and only ``__str__`` puts them into
+words: ``FILE:LINE:COLUMN: what is wrong; what to do``.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from virtquorum.model.location import Location
+
+__all__ = [
+    "EditError",
+    "InputError",
+    "LimitError",
+    "NotWellFormedError",
+    "TranslationError",
+    "UnreadableError",
+    "VirtquorumError",
+    "WrongRootError",
+]
+
+
+class VirtquorumError(Exception):
+    """The root of virtquorum's exceptions."""
+
+
+class InputError(VirtquorumError):
+    """The input cannot be read, or is not the XML that it should be.
+
+    ``file`` is the name under which the input was given; ``line`` and
+    ``column`` count from 1 (columns in characters) and are None where the
+    trouble has no place in the text; ``remedy`` says the way out.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str,
+        line: int | None = None,
+        column: int | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.file = file
+        self.line = line
+        self.column = column
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        place = self.file
+        if self.line is not None:
+            place += f":{self.line}:{self.column}"
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{place}: {self.message}{remedy}"
+
+
+class UnreadableError(InputError):
+    """The file cannot be opened or read."""
+
+
+class NotWellFormedError(InputError):
+    """The bytes are no XML that virtquorum reads."""
+
+
+class LimitError(InputError):
+    """The input is larger or deeper than the bound, which the message names."""
+
+
+class WrongRootError(InputError):
+    """The XML is well-formed, but it holds no domain and no disk.
+
+    ``root`` is the name of the root element.
+    """
+
+    def __init__(
+        self, message: str, *, root: str, file: str, line: int, column: int, remedy: str | None
+    ) -> None:
+        super().__init__(message, file=file, line=line, column=column, remedy=remedy)
+        self.root = root
+
+
+class EditError(VirtquorumError):
+    """An edit that this document cannot take; nothing was changed."""
+
+
+class TranslationError(VirtquorumError):
+    """A disk, or a part of one, that has no translation into QEMU arguments.
+
+    ``location`` is the place of the part; ``disk`` names the disk as its
+    target does ('vda').
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        location: Location | None,
+        disk: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+        self.disk = disk
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        place = f"{self.location}: " if self.location is not None else ""
+        disk = f"disk '{self.disk}': " if self.disk else ""
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return f"{place}{disk}{self.message}{remedy}"

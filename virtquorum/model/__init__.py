@@ -1,0 +1,1 @@
+"""What a disk is: frozen, slotted dataclasses, each knowing its place in the document."""

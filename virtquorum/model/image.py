@@ -1,0 +1,160 @@
+"""Images, quorums and what they have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from virtquorum.model.node import Described, ForeignElement, node
+from virtquorum.model.parts import Auth, Encryption, MetadataCache, Reservations, Seclabel, Slice
+from virtquorum.model.spelling import (
+    DRIVER_OR_FORMAT,
+    NONE_OR_SELF,
+    SOURCE_OR_SELF,
+    Integer,
+    OnOff,
+    Text,
+    attribute,
+    child,
+    children,
+    image,
+    images,
+    source,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from virtquorum.model.sources import AnySource
+
+__all__ = [
+    "ForeignSource",
+    "Image",
+    "LocalSource",
+    "Quorum",
+    "Source",
+    "StoredSource",
+    "Terminator",
+]
+
+
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Source(Described):
+    """Where an image's data is; ``type`` and ``protocol`` tell the classes apart."""
+
+    type: ClassVar[str]
+    protocol: ClassVar[str | None] = None
+
+
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class StoredSource(Source):
+    """What every source but vhost-user may carry."""
+
+    slices: tuple[Slice, ...] = children(Slice, "slice", inside="slices", tail=2)
+    auth: Auth | None = child(Auth, "auth", tail=2)
+    encryption: Encryption | None = child(Encryption, "encryption", tail=2)
+    reservations: Reservations | None = child(Reservations, "reservations", tail=2)
+
+
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class LocalSource(StoredSource):
+    """A source that this host reaches by itself, with labels and a start-up policy."""
+
+    seclabels: tuple[Seclabel, ...] = children(Seclabel, "seclabel", after="slices", tail=2)
+    startup_policy: Text = attribute(
+        "startupPolicy", choices=("mandatory", "requisite", "optional"), tail=2
+    )
+
+
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class ForeignSource(Described):
+    """A source of a type or protocol that the model does not know, kept whole.
+
+    ``type`` is the disk's or backingStore's own attribute; ``protocol`` and
+    the rest of ``<source>`` are in ``element``, which is None where there is
+    no ``<source>``.
+    """
+
+    type: str
+    element: ForeignElement | None = None
+
+    @property
+    def protocol(self) -> str | None:
+        """The protocol that ``<source>`` names, None if it names none."""
+        attributes = dict(self.element.attributes) if self.element is not None else {}
+        return attributes.get("protocol")
+
+
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Terminator(Described):
+    """``<backingStore/>``: the chain ends here, and QEMU is not to look further."""
+
+
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Quorum(Described):
+    """A source that is a vote: QEMU's quorum driver over ``members``.
+
+    ``threshold`` is the number of members that must agree, None where the
+    document does not say.  ``threshold_element`` is the one that the 2014
+    proposal wrote, ``<threshold value='2'/>``; ``vote_threshold`` is
+    whichever there is.
+    """
+
+    type: ClassVar[str] = "quorum"
+    protocol: ClassVar[str | None] = None
+
+    threshold: Integer = attribute(of="integer", after="type", qemu="vote-threshold")
+    read_pattern: Text = attribute(
+        choices=("quorum", "fifo"), inside=DRIVER_OR_FORMAT, after="queue_size", qemu="read-pattern"
+    )
+    rewrite_corrupted: OnOff = attribute(
+        of="on-off", inside=DRIVER_OR_FORMAT, after="read_pattern", qemu="rewrite-corrupted"
+    )
+    blkverify: OnOff = attribute(
+        of="on-off", inside=DRIVER_OR_FORMAT, after="rewrite_corrupted", qemu="blkverify"
+    )
+    threshold_element: Integer = attribute("value", of="integer", inside="threshold", after="auth")
+    members: tuple[Image | Terminator, ...] = images("backingStore", after="threshold")
+
+    @property
+    def vote_threshold(self) -> Integer:
+        """The threshold, wherever it was written."""
+        return self.threshold if self.threshold is not None else self.threshold_element
+
+
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Image(Described):
+    """A source and the format of the data in it, and maybe a backing image below.
+
+    ``format`` is libvirt's word ('qcow2', 'raw', …).  For a quorum, None and
+    'quorum' both say that the quorum is the image; any other format lies
+    above the quorum.  ``backing`` is None where the document says nothing,
+    and a ``Terminator`` where it says that the chain ends.
+    """
+
+    index: Integer = attribute(of="integer", inside=SOURCE_OR_SELF, after="startupPolicy")
+    nodename: Text = attribute(inside=NONE_OR_SELF)
+    format: Text = attribute("type", inside=DRIVER_OR_FORMAT, after="name")
+    metadata_cache: MetadataCache | None = child(
+        MetadataCache, "metadata_cache", inside=DRIVER_OR_FORMAT
+    )
+    source: AnySource = source(after="auth")
+    backing: Image | Terminator | None = image("backingStore", after="source")
+
+    @property
+    def below(self) -> tuple[Image | Terminator, ...]:
+        """What lies directly below: the members of a quorum, or the backing image."""
+        if isinstance(self.source, Quorum):
+            return self.source.members
+        return (self.backing,) if self.backing is not None else ()
+
+    def walk(self) -> Iterator[Image]:
+        """This image and every image below it, each before those below it."""
+        rest: list[Image | Terminator] = [self]
+        while rest:
+            one = rest.pop()
+            if isinstance(one, Image):
+                yield one
+                rest.extend(reversed(one.below))
+
+
+AnyImage: TypeAlias = Image | Terminator

@@ -1,0 +1,372 @@
+"""From a disk of the model to its block graph.
+
+Layers and defaults are libvirt's (``qemu_block.c``, as the arguments it
+writes show): a storage node with auto-read-only and discard=unmap, a slice
+node where a slice cannot stand on the format node, a format node, and for
+the top image copy-on-read.  Members of a quorum are writable, other than
+backing images; an image whose format is not named is refused, since QEMU
+would probe it and a guest can make its disk look like any format.
+
+What is not translated yet is an error, or for what concerns the guest's
+device and not the graph, listed by ``untranslated``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, cast
+
+from virtquorum.errors import TranslationError
+from virtquorum.model.image import Image, Quorum, StoredSource, Terminator
+from virtquorum.model.node import Malformed
+from virtquorum.qemu import graph
+from virtquorum.qemu.names import Names
+
+if TYPE_CHECKING:
+    from virtquorum.model.disk import Disk
+    from virtquorum.model.location import Location
+    from virtquorum.model.parts import Host
+
+__all__ = ["build", "is_empty", "untranslated"]
+
+#: libvirt's formats and QEMU's drivers for them.
+_DRIVERS: Final = {
+    "raw": "raw", "fat": "raw", "bochs": "bochs", "cloop": "cloop", "dmg": "dmg",
+    "ploop": "parallels", "qcow": "qcow", "qcow2": "qcow2", "qed": "qed", "vdi": "vdi",
+    "vhd": "vhdx", "vmdk": "vmdk", "vpc": "vpc",
+}  # fmt: skip
+#: Formats that can have a backing file.
+_WITH_BACKING: Final = frozenset({"qcow", "qcow2", "qed", "vmdk"})
+#: libvirt's cache modes: cache.direct and cache.no-flush.
+_CACHE: Final[dict[str | None, tuple[bool | None, bool | None]]] = {
+    None: (None, None), "default": (None, None),
+    "none": (True, False), "directsync": (True, False),
+    "writeback": (False, False), "writethrough": (False, False),
+    "unsafe": (False, True),
+}  # fmt: skip
+_UNITS: Final = {
+    None: 1, "b": 1, "byte": 1, "bytes": 1,
+    **{name: 1024**power for power, letter in enumerate("kmgtpe", 1) for name in (letter, f"{letter}ib")},
+    **{f"{letter}b": 1000**power for power, letter in enumerate("kmgtpe", 1)},
+}  # fmt: skip
+#: QEMU keeps a vote-threshold in 32 bits and cuts off what is above.
+_LARGEST_THRESHOLD: Final = 2**31 - 1
+
+
+class _Common(NamedTuple):
+    """What ``<driver>`` says for all images of the disk, and what the top says for itself."""
+
+    cache: tuple[bool | None, bool | None]
+    aio: graph.Aio | None
+    discard: str | None
+
+
+def is_empty(disk: Disk) -> bool:
+    """Whether a disk is a drive without a medium, which has no block node."""
+    source = disk.image.source
+    if source.type in ("file", "block", "dir"):
+        return not getattr(source, source.type, None)
+    return False
+
+
+def untranslated(disk: Disk) -> list[str]:
+    """What of a disk its block graph does not hold: it belongs to the guest's device."""
+    driver = disk.driver
+    said = {
+        "boot": disk.boot, "serial": disk.serial, "wwn": disk.wwn, "vendor": disk.vendor,
+        "product": disk.product, "iotune": disk.iotune, "blockio": disk.blockio,
+        "geometry": disk.geometry, "transient": disk.transient, "shareable": disk.shareable,
+        "error_policy": driver.error_policy, "rerror_policy": driver.rerror_policy,
+        "iothread": driver.iothread, "queues": driver.queues, "queue_size": driver.queue_size,
+    }  # fmt: skip
+    return [name for name, value in said.items() if value]
+
+
+def build(disk: Disk, names: Names) -> graph.AnyBlock:
+    """The block graph of a disk with a medium.
+
+    Raises TranslationError, naming the disk, the place and the way out.
+    """
+    return _Builder(disk, names).build()
+
+
+class _Builder:
+    def __init__(self, disk: Disk, names: Names) -> None:
+        self.disk = disk
+        self.names = names
+        driver = disk.driver
+        cache = driver.cache
+        if cache not in _CACHE:
+            self._refuse(f"the cache mode '{cache}' is unknown", driver.location or disk.location)
+        if cache in (None, "default") and disk.shareable and not disk.readonly:
+            cache = "none"  # as libvirt does, for a disk that others write to as well
+        if driver.io not in (None, "threads", "native", "io_uring"):
+            self._refuse(f"the I/O mode '{driver.io}' is unknown", driver.location or disk.location)
+        if driver.io == "native" and _CACHE[cache][0] is not True:
+            self._refuse(
+                "io='native' needs cache='none' or 'directsync'",
+                driver.location,
+                "QEMU opens no image with aio=native through the page cache",
+            )
+        self.common = _Common(_CACHE[cache], cast("graph.Aio | None", driver.io), driver.discard)
+        self.read_only = bool(disk.readonly) or disk.device == "cdrom"
+
+    def _refuse(self, message: str, place: Location | None, remedy: str | None = None) -> NoReturn:
+        raise TranslationError(
+            message, location=place or self.disk.location, disk=self.disk.name, remedy=remedy
+        )
+
+    def build(self) -> graph.AnyBlock:
+        disk = self.disk
+        if disk.auth is not None or disk.encryption is not None:
+            self._refuse(
+                "authentication and encryption are not translated yet",
+                (disk.auth or disk.encryption or disk).location,
+            )
+        top = disk.image
+        writable: dict[int, bool] = {id(top): not self.read_only}
+        order = list(top.walk())
+        names = {}
+        for image in order:
+            names[id(image)] = self.names.of(image)
+            is_quorum = isinstance(image.source, Quorum)
+            for below in image.below:
+                if isinstance(below, Image):
+                    writable[id(below)] = writable[id(image)] and is_quorum
+        done: dict[int, graph.AnyBlock] = {}
+        for image in reversed(order):
+            done[id(image)] = self._image(image, names[id(image)], writable[id(image)], done)
+        node = done[id(top)]
+        if disk.driver.copy_on_read is True:
+            node = graph.CopyOnRead(
+                node_name=self.names.beside(names[id(top)], "c"), discard="unmap", file=node
+            )
+        return node
+
+    def _image(
+        self, image: Image, name: str, writable: bool, done: dict[int, graph.AnyBlock]
+    ) -> graph.AnyBlock:
+        if isinstance(image.source, Quorum):
+            driver = self._driver(image, above_quorum=True)
+            if driver is None:
+                return self._quorum(image, image.source, name, writable, done)
+            quorum = self._quorum(
+                image, image.source, self.names.beside(name, "q"), writable, done, below_format=True
+            )
+            return self._format(image, driver, quorum, name, writable, done)
+        driver = self._driver(image)
+        assert driver is not None
+        storage = self._storage(image, self.names.beside(name, "s"))
+        return self._format(image, driver, storage, name, writable, done)
+
+    def _driver(self, image: Image, *, above_quorum: bool = False) -> str | None:
+        """QEMU's driver for an image's format; None for a quorum with nothing above it."""
+        format = image.format
+        if above_quorum and format in (None, "quorum"):
+            return None
+        if format is None:
+            if image is self.disk.image:
+                return "raw"  # libvirt's default for a disk; it probes nothing either
+            self._refuse(
+                "the format is not given, and QEMU would guess it from what the guest wrote",
+                image.location,
+                "name it: <format type='raw'/>, or what 'qemu-img info' says of an image you trust",
+            )
+        if format not in _DRIVERS:
+            self._refuse(
+                f"QEMU has no driver for the format '{format}'",
+                image.location,
+                f"formats are: {', '.join(sorted(_DRIVERS))}",
+            )
+        return _DRIVERS[format]
+
+    def _quorum(
+        self,
+        image: Image,
+        quorum: Quorum,
+        name: str,
+        writable: bool,
+        done: dict[int, graph.AnyBlock],
+        *,
+        below_format: bool = False,
+    ) -> graph.Quorum:
+        place = quorum.location or image.location
+        members = []
+        for member in quorum.members:
+            if isinstance(member, Terminator):
+                self._refuse("an empty <backingStore/> is no member", member.location or place, "remove it")
+            members.append(done[id(member)])
+        threshold = self._threshold(quorum, len(members), place)
+        rewrite, blkverify = quorum.rewrite_corrupted, quorum.blkverify
+        for value in (rewrite, blkverify):
+            if isinstance(value, Malformed):
+                self._refuse(f"'{value}' is neither 'on' nor 'off'", place)
+        if quorum.read_pattern not in (None, "quorum", "fifo"):
+            self._refuse(
+                f"the read pattern '{quorum.read_pattern}' is unknown", place, "it is 'quorum' or 'fifo'"
+            )
+        if blkverify and (len(members), threshold) != (2, 2):
+            self._refuse("blkverify needs exactly two members and a threshold of 2", place)
+        if blkverify and rewrite:
+            self._refuse("rewrite_corrupted cannot go with blkverify", place)
+        if rewrite and not writable:
+            self._refuse("rewrite_corrupted needs a disk that is written to", place)
+        direct, no_flush = self.common.cache
+        return graph.Quorum(
+            node_name=name,
+            read_only=not writable,
+            cache_direct=direct,
+            cache_no_flush=no_flush,
+            detect_zeroes=None if below_format else self._detect_zeroes(image),
+            children=tuple(members),
+            vote_threshold=threshold,
+            read_pattern=cast("graph.Literal['quorum', 'fifo'] | None", quorum.read_pattern),
+            rewrite_corrupted=rewrite or None,
+            blkverify=blkverify or None,
+        )
+
+    def _threshold(self, quorum: Quorum, members: int, place: Location | None) -> int:
+        threshold = quorum.vote_threshold
+        if threshold is None:
+            self._refuse("the quorum has no threshold", place, "say how many members must agree: threshold='2'")
+        if isinstance(threshold, Malformed) or not 1 <= threshold <= _LARGEST_THRESHOLD:
+            self._refuse(
+                f"the threshold '{threshold}' is no number from 1 to {_LARGEST_THRESHOLD}", place
+            )
+        if not members:
+            self._refuse("the quorum has no members", place, "each is a <backingStore type='…'>")
+        if threshold > members:
+            self._refuse(f"the threshold is {threshold}, but there are {members} members", place)
+        return threshold
+
+    def _detect_zeroes(self, image: Image) -> graph.DetectZeroes | None:
+        """What the top image says; libvirt turns 'unmap' into 'on' where discard is off."""
+        said = self.disk.driver.detect_zeroes
+        if image is not self.disk.image or said is None:
+            return None
+        if said not in ("off", "on", "unmap"):
+            self._refuse(f"detect_zeroes='{said}' is unknown", self.disk.driver.location)
+        if said == "unmap" and self.common.discard != "unmap":
+            return "on"
+        return cast("graph.DetectZeroes", said)
+
+    def _format(
+        self,
+        image: Image,
+        driver: str,
+        file: graph.AnyBlock,
+        name: str,
+        writable: bool,
+        done: dict[int, graph.AnyBlock],
+    ) -> graph.AnyBlock:
+        direct, no_flush = self.common.cache
+        discard = self.common.discard
+        if discard not in (None, "unmap", "ignore"):
+            self._refuse(f"discard='{discard}' is unknown", self.disk.driver.location)
+        backing: graph.AnyBlock | graph.NoBacking | None = None
+        if isinstance(image.backing, Image):
+            if driver not in _WITH_BACKING:
+                self._refuse(
+                    f"the format '{image.format or 'raw'}' has no backing images", image.backing.location
+                )
+            backing = done[id(image.backing)]
+        elif isinstance(image.backing, Terminator) and driver in _WITH_BACKING:
+            backing = graph.NoBacking()
+        common = {
+            "node_name": name,
+            "read_only": not writable,
+            "discard": discard,
+            "detect_zeroes": self._detect_zeroes(image),
+            "cache_direct": direct,
+            "cache_no_flush": no_flush,
+        }
+        offset, size = self._slice(image)
+        if driver == "raw":
+            return graph.Raw(file=file, offset=offset, size=size, **common)  # type: ignore[arg-type]
+        if size is not None:
+            file = graph.Raw(
+                node_name=self.names.beside(name, "l"), file=file, offset=offset, size=size,
+                auto_read_only=True, discard="unmap",
+            )  # fmt: skip
+        return graph.Format(
+            format=driver, file=file, backing=backing, cache_size=self._cache_size(image, driver), **common
+        )  # type: ignore[arg-type]
+
+    def _slice(self, image: Image) -> tuple[int | None, int | None]:
+        source = image.source
+        if not isinstance(source, StoredSource) or not source.slices:
+            return None, None
+        one = source.slices[0]
+        if (
+            len(source.slices) > 1
+            or one.type != "storage"
+            or not isinstance(one.offset, int)
+            or not isinstance(one.size, int)
+        ):
+            self._refuse("a slice is one <slice type='storage' offset='…' size='…'/>", one.location)
+        return one.offset, one.size
+
+    def _cache_size(self, image: Image, driver: str) -> int | None:
+        cache = image.metadata_cache
+        if cache is None or cache.max_size is None:
+            return None
+        unit = _UNITS.get(cache.unit.lower() if cache.unit is not None else None)
+        if driver != "qcow2" or unit is None or not isinstance(cache.max_size, int):
+            self._refuse("a metadata cache is a size in bytes or a unit, of a qcow2 image", cache.location)
+        return cache.max_size * unit
+
+    def _storage(self, image: Image, name: str) -> graph.AnyBlock:
+        source = image.source
+        place = source.location or image.location
+        if isinstance(source, StoredSource):
+            for what, value in (
+                ("authentication", source.auth),
+                ("encryption", source.encryption),
+                ("persistent reservations", source.reservations),
+            ):
+                if value is not None:
+                    self._refuse(f"{what} is not translated yet", value.location or place)
+        direct, no_flush = self.common.cache
+        kind = getattr(source, "protocol", None) or source.type
+        match kind:
+            case "file" | "block":
+                filename = getattr(source, "file" if kind == "file" else "dev")
+                if getattr(source, "fdgroup", None) is not None:
+                    self._refuse("an fdgroup is not translated: its descriptors are libvirt's", place)
+                if not filename:
+                    self._refuse("the image has no source", place, "name its file")
+                cls = graph.File if kind == "file" else graph.HostDevice
+                return cls(
+                    node_name=name, auto_read_only=True, discard="unmap", cache_direct=direct,
+                    cache_no_flush=no_flush, filename=filename, aio=self.common.aio,
+                )  # fmt: skip
+            case "nbd":
+                return graph.Nbd(
+                    node_name=name, auto_read_only=True, discard="unmap", cache_direct=direct,
+                    cache_no_flush=no_flush, server=self._nbd_server(source, place), export=source.name,
+                )  # fmt: skip
+        self._refuse(
+            f"the source '{kind}' is not translated yet",
+            place,
+            "file, block and network with protocol 'nbd' are",
+        )
+
+    def _nbd_server(self, source: object, place: Location | None) -> graph.TcpServer | graph.UnixServer:
+        tls = getattr(source, "tls", None)
+        if tls:
+            self._refuse("TLS is not translated yet", place)
+        hosts: tuple[Host, ...] = getattr(source, "hosts", ())
+        if len(hosts) != 1:
+            self._refuse(f"nbd takes one <host>, here are {len(hosts)}", place)
+        host = hosts[0]
+        if host.transport == "unix":
+            if not host.socket:
+                self._refuse("a host with transport='unix' needs a socket", host.location)
+            return graph.UnixServer(path=host.socket)
+        if host.transport not in (None, "tcp"):
+            self._refuse(f"QEMU reaches no nbd server over '{host.transport}'", host.location)
+        if not host.name:
+            self._refuse("the host has no name", host.location)
+        port = 10809 if host.port is None else host.port
+        if isinstance(port, Malformed) or not 1 <= port <= 65535:
+            self._refuse(f"the port '{port}' is no number from 1 to 65535", host.location)
+        return graph.TcpServer(host=host.name, port=str(port))

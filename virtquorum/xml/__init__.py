@@ -1,0 +1,1 @@
+"""Between text and model: safe reading, parsing, formatting, and the lossless document."""

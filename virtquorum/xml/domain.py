@@ -1,0 +1,371 @@
+"""A domain's document: its disks as models, its bytes as they were written.
+
+``Domain`` is immutable.  An edit returns a new Domain in which only the bytes
+of the changed element differ; comments, unknown elements, odd indentation and
+line ends elsewhere stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from virtquorum.errors import EditError, WrongRootError
+from virtquorum.model.disk import Disk
+from virtquorum.model.image import Image, Quorum
+from virtquorum.xml.document import DEFAULT_LIMITS, Document, Element, Limits
+from virtquorum.xml.format import INDENT, format_disk, format_image, write_tree
+from virtquorum.xml.parse import parse_disk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from virtquorum.model.image import AnyImage
+
+__all__ = ["ROOTS", "Domain"]
+
+#: Root elements, and where below them the domains are.
+ROOTS: Final = {
+    "domain": "the root is a domain",
+    "disk": "the root is a disk, as virsh attach-device takes it",
+    "domainsnapshot": "holds a domain",
+    "domaincheckpoint": "holds a domain",
+    "domstatus": "holds a domain, as libvirt's status files do",
+}
+_DOMAINS: Final = ("domain", "inactiveDomain")
+_BEFORE_MEMBERS: Final = ("format", "driver", "auth", "threshold")
+_BEFORE_DISKS: Final = ("emulator",)
+
+
+class Domain:
+    """A document that holds disks: a ``<domain>``, what holds one, or a bare ``<disk>``."""
+
+    __slots__ = ("_disks", "document")
+
+    def __init__(self, document: Document) -> None:
+        """Take a parsed document; raises WrongRootError if it holds no domain and no disk."""
+        root = document.root
+        if root.name not in ROOTS:
+            *names, last = (f"<{name}>" for name in ROOTS)
+            raise WrongRootError(
+                f"the root element is <{root.name}>",
+                root=root.name,
+                file=document.name,
+                line=root.line,
+                column=root.column,
+                remedy=f"expected is {', '.join(names)} or {last}",
+            )
+        self.document = document
+        self._disks: tuple[Disk, ...] | None = None
+
+    @classmethod
+    def from_bytes(
+        cls, raw: bytes, name: str = "<bytes>", limits: Limits = DEFAULT_LIMITS
+    ) -> Domain:
+        """Read the bytes of a file; ``name`` is what messages call it.
+
+        Raises an InputError with the place where it is not such a document.
+        """
+        return cls(Document.from_bytes(raw, name, limits))
+
+    @classmethod
+    def from_text(cls, text: str, name: str = "<text>", limits: Limits = DEFAULT_LIMITS) -> Domain:
+        """Read a text; an encoding that its declaration names is passed over."""
+        return cls(Document.from_text(text, name, limits))
+
+    @property
+    def name(self) -> str:
+        """The name under which the document was given."""
+        return self.document.name
+
+    @property
+    def domain_name(self) -> str | None:
+        """What the (first) domain calls itself."""
+        for domain in self._domain_elements():
+            for name in domain.elements("name"):
+                return name.text.strip() or None
+        return None
+
+    @property
+    def disks(self) -> tuple[Disk, ...]:
+        """The disks, in document order."""
+        if self._disks is None:
+            self._disks = tuple(parse_disk(one) for one in self._disk_elements())
+        return self._disks
+
+    def disk(self, target: str) -> Disk:
+        """The disk whose target is ``target`` ('vda'); raises EditError if there is none."""
+        for one in self.disks:
+            if one.name == target:
+                return one
+        known = ", ".join(f"'{one.name}'" for one in self.disks if one.name) or "none"
+        raise EditError(f"{self.name} has no disk '{target}'; its disks are: {known}")
+
+    def to_bytes(self) -> bytes:
+        """The document in its own encoding: as it was read, but for the edits."""
+        decoded = self.document.decoded
+        return decoded.raw if decoded.raw is not None else decoded.encode(self.document.data)
+
+    @property
+    def text(self) -> str:
+        """The document as text, line ends as they are."""
+        return self.document.data.decode("utf-8")
+
+    def _disk_elements(self) -> list[Element]:
+        root = self.document.root
+        if root.name == "disk":
+            return [root]
+        return [
+            disk
+            for domain in self._domain_elements()
+            for devices in domain.elements("devices")
+            for disk in devices.elements("disk")
+        ]
+
+    def _domain_elements(self) -> list[Element]:
+        root = self.document.root
+        if root.name == "domain":
+            return [root]
+        return [one for one in root.elements() if one.name in _DOMAINS]
+
+    # Formatting
+
+    def formatted(self, *, disks_only: bool = False) -> Domain:
+        """The document as libvirt would write it, or only its disks.
+
+        What stands before and after the root element stays as it is.
+        """
+        if disks_only:
+            return self._spliced(
+                [
+                    (element.start, element.stop, self._fitted(format_disk(disk, pad), pad))
+                    for element, disk in zip(self._disk_elements(), self.disks, strict=True)
+                    for pad in (self._indentation(element.start),)
+                ]
+            )
+        document = self.document
+        root = document.root
+        out: list[str] = []
+        pads = {"domain": INDENT * 2, "disk": ""}
+        pad = pads.get(root.name, INDENT * 3)
+        special = {
+            id(element): format_disk(disk, pad)
+            for element, disk in zip(self._disk_elements(), self.disks, strict=True)
+        }
+        write_tree(out, root, "", special)
+        before = document.data[: root.start].decode("utf-8").replace("\r\n", "\n")
+        after = document.data[root.stop :].decode("utf-8").replace("\r\n", "\n")
+        text = before + "".join(out) + after.removeprefix("\n")
+        return self._with(text.encode())
+
+    # Edits
+
+    def replace(self, old: Disk | AnyImage, new: Disk | AnyImage) -> Domain:
+        """Put a disk in the place of a disk, or an image in the place of a member or backing image."""
+        if isinstance(old, Disk) != isinstance(new, Disk):
+            raise EditError("a disk goes in the place of a disk, an image in the place of an image")
+        element = self._element(old)
+        pad = self._indentation(element.start)
+        text = self._fitted(self._written(new, pad), pad)
+        return self._spliced([(element.start, element.stop, text)])._holding(new)
+
+    def remove(self, node: Disk | AnyImage) -> Domain:
+        """Take out a disk, or a member or backing image."""
+        element = self._element(node)
+        if not isinstance(element.parent, Element):
+            raise EditError(f"{element}: the root element cannot be removed")
+        return self._spliced([(*self._lines_of(element), "")])
+
+    def insert(self, disk: Disk, *, before: Disk | None = None) -> Domain:
+        """Add a disk, before another one or behind all others."""
+        if before is not None:
+            return self._beside(self._element(before), disk, behind=False)
+        elements = self._disk_elements()
+        root = self.document.root
+        if root.name == "disk":
+            raise EditError(f"{self.name} is a bare <disk>: it has no place for another one")
+        if elements:
+            return self._beside(elements[-1], disk, behind=True)
+        domain = root if root.name == "domain" else next(iter(root.elements("domain")), None)
+        devices = domain.elements("devices") if domain is not None else []
+        if not devices:
+            raise EditError(f"{self.name} has no <devices> to put a disk into")
+        return self._into(devices[0], disk, _BEFORE_DISKS)
+
+    def set_threshold(self, quorum: Disk | Image | Quorum, threshold: int) -> Domain:
+        """Change how many members must agree; a ``<threshold>`` element of 2014 goes."""
+        element = self._quorum_element(quorum)
+        splices = [(*self._lines_of(one), "") for one in element.elements("threshold")]
+        spans = element.attribute_spans()
+        if "threshold" in spans:
+            _, start, stop = spans["threshold"]
+            quote = self.document.data[start : start + 1].decode()
+            splices.append((start, stop, f"{quote}{threshold}{quote}"))
+        else:
+            stop = spans["type"][2]
+            splices.append((stop, stop, f" threshold='{threshold}'"))
+        return self._spliced(splices)
+
+    def add_member(
+        self, quorum: Disk | Image | Quorum, member: AnyImage, *, before: int | None = None
+    ) -> Domain:
+        """Add a member, before the member of that number or behind all others."""
+        element = self._quorum_element(quorum)
+        members = element.elements("backingStore")
+        if before is not None and not 0 <= before <= len(members):
+            raise EditError(f"{element}: the quorum has {len(members)} members; {before} is none of them")
+        if before is not None and before < len(members):
+            return self._beside(members[before], member, behind=False)
+        if members:
+            return self._beside(members[-1], member, behind=True)
+        return self._into(element, member, _BEFORE_MEMBERS)
+
+    def reorder_members(self, quorum: Disk | Image | Quorum, order: Sequence[int]) -> Domain:
+        """Put the members into another order; ``order`` names each by its present number."""
+        element = self._quorum_element(quorum)
+        members = element.elements("backingStore")
+        if Counter(order) != Counter(range(len(members))):
+            raise EditError(
+                f"{element}: the new order must name each of the {len(members)} members once"
+            )
+        data = self.document.data
+        return self._spliced(
+            [
+                (place.start, place.stop, data[members[number].start : members[number].stop])
+                for place, number in zip(members, order, strict=True)
+            ]
+        )
+
+    def _element(self, node: Disk | AnyImage | Quorum) -> Element:
+        """The element of a node of this very document."""
+        element = node.location
+        if not isinstance(element, Element) or element.document is not self.document:
+            raise EditError(
+                f"this {type(node).__name__.lower()} is not one of {self.name}, or of an earlier "
+                "version of it; take it from the document that is to be edited"
+            )
+        if isinstance(node, Image) and element.name != "backingStore":
+            raise EditError(f"{element}: the disk's own image; edit the disk")
+        return element
+
+    def _quorum_element(self, node: Disk | Image | Quorum) -> Element:
+        quorum = node.quorum if isinstance(node, Disk) else node.source if isinstance(node, Image) else node
+        if not isinstance(quorum, Quorum):
+            raise EditError(f"{node.location}: this {type(node).__name__.lower()} is no quorum")
+        return self._element(quorum)
+
+    def _written(self, new: Disk | AnyImage, pad: str) -> str:
+        return format_disk(new, pad) if isinstance(new, Disk) else format_image(new, pad)
+
+    def _beside(self, element: Element, new: Disk | AnyImage, *, behind: bool) -> Domain:
+        """Insert before or behind an element, on lines of its own if that has them."""
+        pad = self._indentation(element.start)
+        text = self._fitted(self._written(new, pad), pad)
+        own_line = self._own_line(element.start)
+        between = self._line_end() + pad if own_line else ""
+        if behind:
+            at = element.stop
+            splice = (at, at, between + text)
+        else:
+            at = element.start
+            splice = (at, at, text + between)
+        return self._spliced([splice])._holding(new)
+
+    def _into(self, parent: Element, new: Disk | AnyImage, behind: tuple[str, ...]) -> Domain:
+        """Insert into an element that has none of its kind, behind children of these names."""
+        outer = self._indentation(parent.start)
+        pad = outer + INDENT
+        text = self._fitted(self._written(new, pad), pad)
+        line_end = self._line_end()
+        earlier = [one for one in parent.elements() if one.name in behind]
+        if earlier:
+            at = earlier[-1].stop
+            splice = (at, at, line_end + self._indentation(earlier[-1].start) + text)
+        elif parent.close == parent.start:
+            start, stop = parent.start, parent.stop
+            tag = self.document.data[start:stop].decode("utf-8").removesuffix("/>").rstrip()
+            splice = (start, stop, f"{tag}>{line_end}{pad}{text}{line_end}{outer}</{parent.name}>")
+        elif parent.elements():
+            at = parent.content
+            splice = (at, at, line_end + pad + text)
+        else:
+            at = parent.content
+            rest = self.document.data[at : parent.close]
+            end = "" if b"\n" in rest else line_end + outer
+            splice = (at, at, line_end + pad + text + end)
+        return self._spliced([splice])._holding(new)
+
+    def _own_line(self, offset: int) -> bool:
+        data = self.document.data
+        start = max(data.rfind(b"\n", 0, offset), data.rfind(b"\r", 0, offset)) + 1
+        return start > 0 and not data[start:offset].strip(b" \t")
+
+    def _indentation(self, offset: int) -> str:
+        """The white space before an offset on its line, '' if anything else is there."""
+        data = self.document.data
+        start = max(data.rfind(b"\n", 0, offset), data.rfind(b"\r", 0, offset)) + 1
+        before = data[start:offset]
+        return "" if before.strip(b" \t") else before.decode("ascii")
+
+    def _lines_of(self, element: Element) -> tuple[int, int]:
+        """The span of an element, with its line or lines if it has them to itself."""
+        data = self.document.data
+        start, stop = element.start, element.stop
+        if self._own_line(start):
+            end = stop
+            while end < len(data) and data[end : end + 1] in (b" ", b"\t"):
+                end += 1
+            for line_end in (b"\r\n", b"\n", b"\r"):
+                if data.startswith(line_end, end):
+                    return start - len(self._indentation(start)), end + len(line_end)
+        return start, stop
+
+    def _line_end(self) -> str:
+        return "\r\n" if b"\r\n" in self.document.data else "\n"
+
+    def _fitted(self, text: str, pad: str) -> str:
+        """A formatted element as it goes into a line that begins with ``pad``."""
+        text = text.removeprefix(pad).removesuffix("\n")
+        return text.replace("\n", self._line_end()) if self._line_end() != "\n" else text
+
+    def _spliced(self, splices: Sequence[tuple[int, int, str | bytes]]) -> Domain:
+        """The document with other bytes in some places."""
+        data = self.document.data
+        parts: list[bytes] = []
+        at = 0
+        for start, stop, new in sorted(splices, key=lambda splice: splice[:2]):
+            parts += [data[at:start], new.encode() if isinstance(new, str) else new]
+            at = stop
+        parts.append(data[at:])
+        return self._with(b"".join(parts))
+
+    def _with(self, data: bytes) -> Domain:
+        """The document with other text, in the same encoding."""
+        if data == self.document.data:
+            return self
+        decoded = self.document.decoded
+        if decoded.raw is not None and decoded.encode(decoded.data) != decoded.raw:
+            raise EditError(
+                f"{self.name}: its encoding {decoded.encoding} does not give the same bytes again; "
+                "save the file as UTF-8 before editing it"
+            )
+        return Domain.from_bytes(decoded.encode(data), self.name, self.document.limits)
+
+    def _holding(self, new: Disk | AnyImage) -> Domain:
+        """This document, once it is sure that it holds what was put in."""
+        if isinstance(new, Disk):
+            held = new in self.disks
+        else:
+            held = any(
+                new == below
+                for disk in self.disks
+                for image in disk.image.walk()
+                for below in image.below
+            )
+        if not held:
+            raise EditError(
+                f"{self.name}: what was written does not read back as the same "
+                f"{'disk' if isinstance(new, Disk) else 'image'}"
+            )
+        return self
+
