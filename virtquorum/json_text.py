@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 __all__ = ["Json", "json_text"]
 
-Json: TypeAlias = "None | bool | int | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
 
 
 def json_text(value: Json, *, indent: int | None = None) -> str:
@@ -29,7 +29,10 @@ def json_text(value: Json, *, indent: int | None = None) -> str:
         line = "" if indent is None else "\n" + " " * (indent * (level + 1))
         if isinstance(one, dict):
             out.append("{")
-            entries = [(f"{json.dumps(key, ensure_ascii=False)}{colon}", below) for key, below in one.items()]
+            entries = [
+                (f"{json.dumps(key, ensure_ascii=False)}{colon}", below)
+                for key, below in one.items()
+            ]
         else:
             out.append("[")
             entries = [("", below) for below in one]

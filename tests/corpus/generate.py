@@ -40,7 +40,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import libvirt  # type: ignore[import-untyped]
+import libvirt
 
 HERE = Path(__file__).resolve().parent
 INPUTS = HERE / "inputs"

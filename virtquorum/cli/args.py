@@ -33,15 +33,23 @@ def command(
     context: typer.Context,
     path: Annotated[
         str | None,
-        typer.Argument(metavar="[PATH|-]", help="A file, or - for standard input.", show_default=False),
+        typer.Argument(
+            metavar="[PATH|-]", help="A file, or - for standard input.", show_default=False
+        ),
     ] = None,
-    style: Annotated[Style, typer.Option("--style", help="How to spell the block graph.")] = Style.DRIVE,
+    style: Annotated[
+        Style, typer.Option("--style", help="How to spell the block graph.")
+    ] = Style.DRIVE,
     disk: Annotated[
         list[str] | None,
-        typer.Option("--disk", metavar="TARGET", help="Only this disk; may be repeated.", show_default=False),
+        typer.Option(
+            "--disk", metavar="TARGET", help="Only this disk; may be repeated.", show_default=False
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON array of the arguments.")] = False,
-    oneline: Annotated[bool, typer.Option("--oneline", help="All on one line for a shell.")] = False,
+    oneline: Annotated[
+        bool, typer.Option("--oneline", help="All on one line for a shell.")
+    ] = False,
     max_depth: Annotated[int, MaxDepth] = DEFAULT_LIMITS.depth,
     max_size: Annotated[int, MaxSize] = DEFAULT_LIMITS.size,
 ) -> int:
@@ -83,9 +91,7 @@ def command(
             continue
         arguments += drive_arguments(build(one, names), _id(one, number, ids))
         if left := untranslated(one):
-            streams.say(
-                f"{one.location}: disk '{one.name}': left to -device: {', '.join(left)}"
-            )
+            streams.say(f"{one.location}: disk '{one.name}': left to -device: {', '.join(left)}")
     if as_json:
         streams.out.write(json.dumps(arguments, ensure_ascii=False) + "\n")
     elif oneline:

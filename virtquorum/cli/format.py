@@ -85,7 +85,9 @@ def command(
         else:
             streams.write_bytes(formatted.to_bytes())
     if (check or write) and read > 1:
-        streams.say(f"{changed} of {read} files {'reformatted' if write else 'would be reformatted'}")
+        streams.say(
+            f"{changed} of {read} files {'reformatted' if write else 'would be reformatted'}"
+        )
     return code
 
 
@@ -98,7 +100,9 @@ def _show_difference(domain: Domain, formatted: Domain, streams: Streams) -> Non
         domain.name,
         f"{domain.name} (formatted)",
     ):
-        streams.out.write(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n")
+        streams.out.write(
+            line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        )
 
 
 def _replace(domain: Domain, formatted: Domain, streams: Streams) -> None:

@@ -101,6 +101,4 @@ def _unreadable(error: OSError, path: str) -> UnreadableError:
         "no such file or directory": "look at the name, or pipe the XML in and name -",
         "permission denied": "run it as a user who may read the file",
     }
-    return UnreadableError(
-        f"cannot be read: {reason}", file=path, remedy=remedies.get(reason)
-    )
+    return UnreadableError(f"cannot be read: {reason}", file=path, remedy=remedies.get(reason))

@@ -88,8 +88,11 @@ def _root(
 def _usage(error: TyperException, streams: Streams) -> int:
     context = getattr(error, "ctx", None)
     message = error.format_message()
-    if context is None or not message:  # --help for want of arguments
-        streams.err.write((message or str(error)) + "\n")
+    if type(error).__name__ == "NoArgsIsHelpError":  # the message is the help
+        streams.err.write(message + "\n")
+        return Exit.USAGE
+    if context is None:
+        streams.say(message)
         return Exit.USAGE
     name = context.command_path
     streams.say(f"{message[:1].lower()}{message[1:].rstrip('.')}; see '{name} --help'")

@@ -14,7 +14,9 @@ __all__ = ["command"]
 
 def command(
     context: typer.Context,
-    list_all: Annotated[bool, typer.Option("--list", help="List the schemas (the default).")] = False,
+    list_all: Annotated[
+        bool, typer.Option("--list", help="List the schemas (the default).")
+    ] = False,
     print_name: Annotated[
         str | None, typer.Option("--print", metavar="NAME", help="Print one.")
     ] = None,

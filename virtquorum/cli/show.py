@@ -34,7 +34,9 @@ _COLOURS: dict[Role, dict[str, object]] = {
 def command(
     context: typer.Context,
     paths: Annotated[list[str] | None, Paths] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs; see 'virtquorum schema'.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For programs; see 'virtquorum schema'.")
+    ] = False,
     max_depth: Annotated[int, MaxDepth] = DEFAULT_LIMITS.depth,
     max_size: Annotated[int, MaxSize] = DEFAULT_LIMITS.size,
 ) -> int:
@@ -74,7 +76,9 @@ def command(
 
 def _drawn(domain: Domain, streams: Streams) -> str:
     count = len(domain.disks)
-    what = f"domain '{domain.domain_name}'" if domain.domain_name else f"<{domain.document.root.name}>"
+    what = (
+        f"domain '{domain.domain_name}'" if domain.domain_name else f"<{domain.document.root.name}>"
+    )
     disks = "no disks" if not count else "1 disk" if count == 1 else f"{count} disks"
     head = printable(f"{domain.name}: {what}, {disks}\n")
     ascii_only = not streams.can_write("├└│─")

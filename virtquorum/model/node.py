@@ -1,4 +1,4 @@
-"""What all nodes of the model share: equality without recursion, their place, what is not modelled."""
+"""What all nodes share: equality without recursion, their place, what is not modelled."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ else:
                 parameters.append(one.name if required else f"{one.name}=default_{one.name}")
                 body.append(f" set_{one.name}(self, {one.name})")
             head = f"*, {', '.join(parameters)}" if parameters else ""
-            exec(f"def __init__(self, {head}):\n" + "\n".join(body or [" pass"]), names)
+            source = f"def __init__(self, {head}):\n" + "\n".join(body or [" pass"])
+            exec(source, names)  # noqa: S102 - as dataclasses does; only names of fields go in
             made.__init__ = names["__init__"]
             made.__init__.__qualname__ = f"{cls.__qualname__}.__init__"
             return made

@@ -79,7 +79,7 @@ class Slice(Described):
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
 class MetadataCache(Described):
-    """How much of a qcow2 image's metadata QEMU may cache; ``unit`` is 'bytes', 'KiB', …"""
+    """How much of a qcow2 image's metadata QEMU may cache; ``unit`` is 'bytes' or 'KiB', say."""
 
     max_size: Integer = text("", of="integer", inside="max_size")
     unit: Text = attribute(inside="max_size")

@@ -107,7 +107,9 @@ class Spelling:
         self.key = key
 
 
-def _described(spelling: Spelling, default: object = None) -> Any:  # a dataclass field passes as any type
+def _described(
+    spelling: Spelling, default: object = None
+) -> Any:  # a dataclass field passes as any type
     return field(default=default, metadata={"spelling": spelling})
 
 
@@ -126,7 +128,14 @@ def attribute(
         inside = tuple(inside.split("/"))
     return _described(
         Spelling(
-            "attribute", name, codec=of, choices=choices, inside=inside, after=after, tail=tail, qemu=qemu
+            "attribute",
+            name,
+            codec=of,
+            choices=choices,
+            inside=inside,
+            after=after,
+            tail=tail,
+            qemu=qemu,
         )
     )
 

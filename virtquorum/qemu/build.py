@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, cast
 from virtquorum.errors import TranslationError
 from virtquorum.model.image import Image, Quorum, StoredSource, Terminator
 from virtquorum.model.node import Malformed
+from virtquorum.model.sources.block import BlockSource
+from virtquorum.model.sources.file import FileSource
+from virtquorum.model.sources.nbd import NbdSource
 from virtquorum.qemu import graph
 from virtquorum.qemu.names import Names
 
 if TYPE_CHECKING:
     from virtquorum.model.disk import Disk
     from virtquorum.model.location import Location
-    from virtquorum.model.parts import Host
 
 __all__ = ["build", "is_empty", "untranslated"]
 
@@ -43,9 +45,10 @@ _CACHE: Final[dict[str | None, tuple[bool | None, bool | None]]] = {
     "writeback": (False, False), "writethrough": (False, False),
     "unsafe": (False, True),
 }  # fmt: skip
-_UNITS: Final = {
+_UNITS: Final[dict[str | None, int]] = {
     None: 1, "b": 1, "byte": 1, "bytes": 1,
-    **{name: 1024**power for power, letter in enumerate("kmgtpe", 1) for name in (letter, f"{letter}ib")},
+    **{letter: 1024**power for power, letter in enumerate("kmgtpe", 1)},
+    **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgtpe", 1)},
     **{f"{letter}b": 1000**power for power, letter in enumerate("kmgtpe", 1)},
 }  # fmt: skip
 #: QEMU keeps a vote-threshold in 32 bits and cuts off what is above.
@@ -57,7 +60,7 @@ class _Common(NamedTuple):
 
     cache: tuple[bool | None, bool | None]
     aio: graph.Aio | None
-    discard: str | None
+    discard: graph.Discard | None
 
 
 def is_empty(disk: Disk) -> bool:
@@ -107,8 +110,16 @@ class _Builder:
                 driver.location,
                 "QEMU opens no image with aio=native through the page cache",
             )
-        self.common = _Common(_CACHE[cache], cast("graph.Aio | None", driver.io), driver.discard)
+        if driver.discard not in (None, "unmap", "ignore"):
+            self._refuse(f"discard='{driver.discard}' is unknown", driver.location)
+        self.common = _Common(
+            _CACHE[cache],
+            cast("graph.Aio | None", driver.io),
+            cast("graph.Discard | None", driver.discard),
+        )
         self.read_only = bool(disk.readonly) or disk.device == "cdrom"
+        if driver.copy_on_read is True and self.read_only:
+            self._refuse("copy_on_read needs a disk that is written to", driver.location)
 
     def _refuse(self, message: str, place: Location | None, remedy: str | None = None) -> NoReturn:
         raise TranslationError(
@@ -193,7 +204,9 @@ class _Builder:
         members = []
         for member in quorum.members:
             if isinstance(member, Terminator):
-                self._refuse("an empty <backingStore/> is no member", member.location or place, "remove it")
+                self._refuse(
+                    "an empty <backingStore/> is no member", member.location or place, "remove it"
+                )
             members.append(done[id(member)])
         threshold = self._threshold(quorum, len(members), place)
         rewrite, blkverify = quorum.rewrite_corrupted, quorum.blkverify
@@ -202,7 +215,9 @@ class _Builder:
                 self._refuse(f"'{value}' is neither 'on' nor 'off'", place)
         if quorum.read_pattern not in (None, "quorum", "fifo"):
             self._refuse(
-                f"the read pattern '{quorum.read_pattern}' is unknown", place, "it is 'quorum' or 'fifo'"
+                f"the read pattern '{quorum.read_pattern}' is unknown",
+                place,
+                "it is 'quorum' or 'fifo'",
             )
         if blkverify and (len(members), threshold) != (2, 2):
             self._refuse("blkverify needs exactly two members and a threshold of 2", place)
@@ -219,15 +234,19 @@ class _Builder:
             detect_zeroes=None if below_format else self._detect_zeroes(image),
             children=tuple(members),
             vote_threshold=threshold,
-            read_pattern=cast("graph.Literal['quorum', 'fifo'] | None", quorum.read_pattern),
-            rewrite_corrupted=rewrite or None,
-            blkverify=blkverify or None,
+            read_pattern=cast("graph.ReadPattern | None", quorum.read_pattern),
+            rewrite_corrupted=True if rewrite else None,
+            blkverify=True if blkverify else None,
         )
 
     def _threshold(self, quorum: Quorum, members: int, place: Location | None) -> int:
         threshold = quorum.vote_threshold
         if threshold is None:
-            self._refuse("the quorum has no threshold", place, "say how many members must agree: threshold='2'")
+            self._refuse(
+                "the quorum has no threshold",
+                place,
+                "say how many members must agree: threshold='2'",
+            )
         if isinstance(threshold, Malformed) or not 1 <= threshold <= _LARGEST_THRESHOLD:
             self._refuse(
                 f"the threshold '{threshold}' is no number from 1 to {_LARGEST_THRESHOLD}", place
@@ -260,36 +279,34 @@ class _Builder:
     ) -> graph.AnyBlock:
         direct, no_flush = self.common.cache
         discard = self.common.discard
-        if discard not in (None, "unmap", "ignore"):
-            self._refuse(f"discard='{discard}' is unknown", self.disk.driver.location)
         backing: graph.AnyBlock | graph.NoBacking | None = None
         if isinstance(image.backing, Image):
             if driver not in _WITH_BACKING:
                 self._refuse(
-                    f"the format '{image.format or 'raw'}' has no backing images", image.backing.location
+                    f"the format '{image.format or 'raw'}' has no backing images",
+                    image.backing.location,
                 )
             backing = done[id(image.backing)]
         elif isinstance(image.backing, Terminator) and driver in _WITH_BACKING:
             backing = graph.NoBacking()
-        common = {
-            "node_name": name,
-            "read_only": not writable,
-            "discard": discard,
-            "detect_zeroes": self._detect_zeroes(image),
-            "cache_direct": direct,
-            "cache_no_flush": no_flush,
-        }
+        read_only = not writable
+        detect_zeroes = self._detect_zeroes(image)
         offset, size = self._slice(image)
         if driver == "raw":
-            return graph.Raw(file=file, offset=offset, size=size, **common)  # type: ignore[arg-type]
+            return graph.Raw(
+                node_name=name, read_only=read_only, discard=discard, detect_zeroes=detect_zeroes,
+                cache_direct=direct, cache_no_flush=no_flush, file=file, offset=offset, size=size,
+            )  # fmt: skip
         if size is not None:
             file = graph.Raw(
                 node_name=self.names.beside(name, "l"), file=file, offset=offset, size=size,
                 auto_read_only=True, discard="unmap",
             )  # fmt: skip
         return graph.Format(
-            format=driver, file=file, backing=backing, cache_size=self._cache_size(image, driver), **common
-        )  # type: ignore[arg-type]
+            node_name=name, read_only=read_only, discard=discard, detect_zeroes=detect_zeroes,
+            cache_direct=direct, cache_no_flush=no_flush, format=driver, file=file, backing=backing,
+            cache_size=self._cache_size(image, driver),
+        )  # fmt: skip
 
     def _slice(self, image: Image) -> tuple[int | None, int | None]:
         source = image.source
@@ -311,7 +328,9 @@ class _Builder:
             return None
         unit = _UNITS.get(cache.unit.lower() if cache.unit is not None else None)
         if driver != "qcow2" or unit is None or not isinstance(cache.max_size, int):
-            self._refuse("a metadata cache is a size in bytes or a unit, of a qcow2 image", cache.location)
+            self._refuse(
+                "a metadata cache is a size in bytes or a unit, of a qcow2 image", cache.location
+            )
         return cache.max_size * unit
 
     def _storage(self, image: Image, name: str) -> graph.AnyBlock:
@@ -326,37 +345,37 @@ class _Builder:
                 if value is not None:
                     self._refuse(f"{what} is not translated yet", value.location or place)
         direct, no_flush = self.common.cache
-        kind = getattr(source, "protocol", None) or source.type
-        match kind:
-            case "file" | "block":
-                filename = getattr(source, "file" if kind == "file" else "dev")
-                if getattr(source, "fdgroup", None) is not None:
-                    self._refuse("an fdgroup is not translated: its descriptors are libvirt's", place)
-                if not filename:
-                    self._refuse("the image has no source", place, "name its file")
-                cls = graph.File if kind == "file" else graph.HostDevice
+        match source:
+            case FileSource() | BlockSource():
+                if isinstance(source, FileSource) and source.fdgroup is not None:
+                    self._refuse(
+                        "an fdgroup is not translated: its descriptors are libvirt's", place
+                    )
+                path = source.file if isinstance(source, FileSource) else source.dev
+                if not path:
+                    self._refuse("the image has no source", place, "name its file or device")
+                cls = graph.File if isinstance(source, FileSource) else graph.HostDevice
                 return cls(
                     node_name=name, auto_read_only=True, discard="unmap", cache_direct=direct,
-                    cache_no_flush=no_flush, filename=filename, aio=self.common.aio,
+                    cache_no_flush=no_flush, filename=path, aio=self.common.aio,
                 )  # fmt: skip
-            case "nbd":
+            case NbdSource():
                 return graph.Nbd(
                     node_name=name, auto_read_only=True, discard="unmap", cache_direct=direct,
-                    cache_no_flush=no_flush, server=self._nbd_server(source, place), export=source.name,
+                    cache_no_flush=no_flush, server=self._nbd_server(source), export=source.name,
                 )  # fmt: skip
         self._refuse(
-            f"the source '{kind}' is not translated yet",
+            f"the source '{source.protocol or source.type}' is not translated yet",
             place,
             "file, block and network with protocol 'nbd' are",
         )
 
-    def _nbd_server(self, source: object, place: Location | None) -> graph.TcpServer | graph.UnixServer:
-        tls = getattr(source, "tls", None)
-        if tls:
-            self._refuse("TLS is not translated yet", place)
-        hosts: tuple[Host, ...] = getattr(source, "hosts", ())
+    def _nbd_server(self, source: NbdSource) -> graph.TcpServer | graph.UnixServer:
+        if source.tls:
+            self._refuse("TLS is not translated yet", source.location)
+        hosts = source.hosts
         if len(hosts) != 1:
-            self._refuse(f"nbd takes one <host>, here are {len(hosts)}", place)
+            self._refuse(f"nbd takes one <host>, here are {len(hosts)}", source.location)
         host = hosts[0]
         if host.transport == "unix":
             if not host.socket:

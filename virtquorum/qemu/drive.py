@@ -11,18 +11,22 @@ from virtquorum.qemu.graph import AnyBlock, options, uses_null
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["drive_arguments", "dotted", "shell_lines"]
+__all__ = ["dotted", "drive_arguments", "shell_lines"]
+
+_DRIVE_DEFAULTS = ("read-only", "cache", "discard", "detect-zeroes")
 
 
 def drive_arguments(top: AnyBlock, id: str) -> list[str]:
     """``-drive`` and its value for a graph; ``id`` is what a ``-device`` will call it.
 
     A graph that ends a chain goes through ``file=json:…``: dotted keys have
-    no null.
+    no null.  What ``-drive`` has a default for it would put over the JSON's
+    own (``blockdev_init``), so for the top node that stands beside it.
     """
     spelled = options(top)
     if uses_null(top):
-        pairs = [("file", f"json:{json_text(spelled)}")]
+        beside = {key: spelled.pop(key) for key in _DRIVE_DEFAULTS if key in spelled}
+        pairs = [("file", f"json:{json_text(spelled)}"), *dotted(beside)]
     else:
         pairs = dotted(spelled)
     pairs += [("if", "none"), ("id", id)]

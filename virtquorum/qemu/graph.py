@@ -16,6 +16,8 @@ __all__ = [
     "Aio",
     "Block",
     "CopyOnRead",
+    "DetectZeroes",
+    "Discard",
     "File",
     "Format",
     "HostDevice",
@@ -23,6 +25,7 @@ __all__ = [
     "NoBacking",
     "Quorum",
     "Raw",
+    "ReadPattern",
     "TcpServer",
     "UnixServer",
     "options",
@@ -31,6 +34,8 @@ __all__ = [
 
 Aio = Literal["threads", "native", "io_uring"]
 DetectZeroes = Literal["off", "on", "unmap"]
+Discard = Literal["unmap", "ignore"]
+ReadPattern = Literal["quorum", "fifo"]
 
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
@@ -42,7 +47,7 @@ class Block(Node):
     node_name: str | None = None
     read_only: bool | None = None
     auto_read_only: bool | None = None
-    discard: Literal["unmap", "ignore"] | None = None
+    discard: Discard | None = None
     detect_zeroes: DetectZeroes | None = None
     cache_direct: bool | None = None
     cache_no_flush: bool | None = None
@@ -136,7 +141,7 @@ class Quorum(Block):
 
     children: tuple[AnyBlock, ...]
     vote_threshold: int
-    read_pattern: Literal["quorum", "fifo"] | None = None
+    read_pattern: ReadPattern | None = None
     rewrite_corrupted: bool | None = None
     blkverify: bool | None = None
 
@@ -158,7 +163,9 @@ def options(top: AnyBlock) -> dict[str, Json]:
 
 def uses_null(top: AnyBlock) -> bool:
     """Whether a node or one below it ends its chain, which dotted keys cannot say."""
-    return any(isinstance(one, Format) and isinstance(one.backing, NoBacking) for one in _lowest_first(top))
+    return any(
+        isinstance(one, Format) and isinstance(one.backing, NoBacking) for one in _lowest_first(top)
+    )
 
 
 def _lowest_first(top: AnyBlock) -> list[AnyBlock]:
@@ -177,7 +184,11 @@ def _below(one: AnyBlock) -> list[AnyBlock]:
             return list(one.children)
         case Format():
             backing = one.backing
-            return [one.file] if backing is None or isinstance(backing, NoBacking) else [one.file, backing]
+            return (
+                [one.file]
+                if backing is None or isinstance(backing, NoBacking)
+                else [one.file, backing]
+            )
         case Raw() | CopyOnRead():
             return [one.file]
         case _:

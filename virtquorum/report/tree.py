@@ -39,7 +39,12 @@ def draw_disk(disk: Disk, paint: Callable[[str, Role], str], *, ascii_only: bool
         image, indent, last, label = rest.pop()
         words = _describe(image, paint, None)
         lead = f"[{label}] " if label is not None else "backing: "
-        lines.append(paint(indent + (last_branch if last else branch), "line") + lead + "  ".join(words) + "\n")
+        lines.append(
+            paint(indent + (last_branch if last else branch), "line")
+            + lead
+            + "  ".join(words)
+            + "\n"
+        )
         if isinstance(image, Image):
             _push(rest, image, indent + (empty if last else through))
     return "".join(lines)
@@ -105,7 +110,10 @@ def _policy(quorum: Quorum) -> list[str]:
     words = []
     if quorum.read_pattern not in (None, "quorum"):
         words.append(f"reads {quorum.read_pattern}")
-    for name, value in (("rewrite-corrupted", quorum.rewrite_corrupted), ("blkverify", quorum.blkverify)):
+    for name, value in (
+        ("rewrite-corrupted", quorum.rewrite_corrupted),
+        ("blkverify", quorum.blkverify),
+    ):
         if value is True:
             words.append(name)
         elif value not in (None, False):

@@ -8,11 +8,10 @@ are worked out from it when somebody asks.
 
 from __future__ import annotations
 
+import pyexpat
 import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, TypeAlias
-
-import pyexpat
 
 from virtquorum.errors import LimitError, NotWellFormedError
 from virtquorum.model.location import Location
@@ -33,7 +32,9 @@ _UNQUOTED = re.compile(rb"""([^\s<>=/'"]+)\s*=\s*([^\s<>'"/]*)""")
 
 #: Elements of which libvirt's XML may have several beside each other: their
 #: path always carries a number.
-_REPEATED: Final = frozenset({"backingStore", "cookie", "disk", "host", "secret", "seclabel", "slice"})
+_REPEATED: Final = frozenset(
+    {"backingStore", "cookie", "disk", "host", "secret", "seclabel", "slice"}
+)
 
 _RAISE: Final = "if you trust the input, give a larger bound (--max-depth, --max-size)"
 
@@ -107,7 +108,7 @@ class Element(Location):
     @property
     def text(self) -> str:
         """The text of an element without child elements, white space and all."""
-        found = "".join([one for one in self.children if one.__class__ is str])  # type: ignore[misc]
+        found = "".join([one for one in self.children if one.__class__ is str])
         if not found and self.close != self.start and not self.children:
             return self.inner.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
         return found
@@ -149,18 +150,22 @@ class Element(Location):
 
     @property
     def file(self) -> str:
+        """See Location; likewise the next three."""
         return self.document.name
 
     @property
     def line(self) -> int:
+        """The line of the start tag."""
         return self.document.line_column(self.start)[0]
 
     @property
     def column(self) -> int:
+        """The column of the start tag."""
         return self.document.line_column(self.start)[1]
 
     @property
     def path(self) -> str:
+        """The way from the root, which is left out where it is the domain."""
         steps = []
         one: Element = self
         while isinstance(one.parent, Element):
@@ -265,7 +270,9 @@ class _Reader:
         data = document.data
         if not data.strip():
             raise NotWellFormedError(
-                "the input is empty", file=document.name, remedy="a <domain> or a <disk> is expected"
+                "the input is empty",
+                file=document.name,
+                remedy="a <domain> or a <disk> is expected",
             )
         if b"\0" in data:
             raise self._error(data.index(b"\0"), "a NUL byte is no part of XML")
@@ -345,7 +352,7 @@ class _Reader:
         self._check_prefixes()
         root = next(one for one in top.children if isinstance(one, Element))
         # Comments around the root stay in the bytes; they are no part of the tree.
-        root.parent = document  # type: ignore[assignment]
+        root.parent = document
         return root
 
     def _check_prefixes(self) -> None:
@@ -399,8 +406,8 @@ class _Reader:
         )
 
     def _not_well_formed(self, code: int, offset: int) -> NotWellFormedError:
-        """expat's error in words that say what to do."""
-        document, data = self.document, self.document.data
+        """Expat's error in words that say what to do."""
+        data = self.document.data
         message = pyexpat.ErrorString(code) or "not well-formed"
         offset = max(0, min(offset, len(data)))
         innermost = self.innermost if self.innermost.name else None
@@ -408,17 +415,18 @@ class _Reader:
             if innermost is not None:
                 return self._error(
                     len(data),
-                    f"the input ends inside <{innermost.name}>, which opens at line {innermost.line}",
+                    f"the input ends inside <{innermost.name}>, open since line {innermost.line}",
                     f"close it with </{innermost.name}>, or look whether the file was cut off",
                 )
             return self._error(offset, "no element found", "a <domain> or a <disk> is expected")
         if message == "mismatched tag" and innermost is not None:
             closing = re.match(rb"</\s*([^\s>]*)", data[offset : offset + 200])
             name = closing[1].decode("utf-8", "replace") if closing else "…"
+            opened, line = innermost.name, innermost.line
             return self._error(
                 offset,
-                f"</{name}> closes nothing here: <{innermost.name}> is open since line {innermost.line}",
-                f"write </{innermost.name}> first, or <{innermost.name} …/> at line {innermost.line}",
+                f"</{name}> closes nothing here: <{opened}> is open since line {line}",
+                f"write </{opened}> first, or <{opened} …/> at line {line}",
             )
         if message == "undefined entity":
             entity = re.match(rb"&([^;\s]*);?", data[offset : offset + 80])
@@ -470,8 +478,8 @@ class _Reader:
                 if opened[1] == b"threshold":
                     return self._error(
                         offset,
-                        f"the value of '{name}' has no quotes; the line <threshold value={value}/> is "
-                        "from the proposal of 2014, which was never well-formed XML",
+                        f"the value of '{name}' has no quotes; the line <threshold value={value}/> "
+                        "is from the proposal of 2014, which was never well-formed XML",
                         f"remove it and write the threshold as an attribute: "
                         f"<disk type='quorum' threshold='{value or 2}' …>",
                     )

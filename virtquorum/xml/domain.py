@@ -161,7 +161,7 @@ class Domain:
     # Edits
 
     def replace(self, old: Disk | AnyImage, new: Disk | AnyImage) -> Domain:
-        """Put a disk in the place of a disk, or an image in the place of a member or backing image."""
+        """Put a disk in the place of a disk, or an image in that of a member or backing image."""
         if isinstance(old, Disk) != isinstance(new, Disk):
             raise EditError("a disk goes in the place of a disk, an image in the place of an image")
         element = self._element(old)
@@ -213,7 +213,9 @@ class Domain:
         element = self._quorum_element(quorum)
         members = element.elements("backingStore")
         if before is not None and not 0 <= before <= len(members):
-            raise EditError(f"{element}: the quorum has {len(members)} members; {before} is none of them")
+            raise EditError(
+                f"{element}: the quorum has {len(members)} members; {before} is none of them"
+            )
         if before is not None and before < len(members):
             return self._beside(members[before], member, behind=False)
         if members:
@@ -249,7 +251,13 @@ class Domain:
         return element
 
     def _quorum_element(self, node: Disk | Image | Quorum) -> Element:
-        quorum = node.quorum if isinstance(node, Disk) else node.source if isinstance(node, Image) else node
+        quorum = (
+            node.quorum
+            if isinstance(node, Disk)
+            else node.source
+            if isinstance(node, Image)
+            else node
+        )
         if not isinstance(quorum, Quorum):
             raise EditError(f"{node.location}: this {type(node).__name__.lower()} is no quorum")
         return self._element(quorum)
@@ -368,4 +376,3 @@ class Domain:
                 f"{'disk' if isinstance(new, Disk) else 'image'}"
             )
         return self
-

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from virtquorum.model.disk import Disk
     from virtquorum.model.image import AnyImage
-    from virtquorum.model.node import Node, Unmodelled
+    from virtquorum.model.node import Unmodelled
     from virtquorum.xml.plan import Context
 
 __all__ = ["INDENT", "escape", "format_disk", "format_image", "write_tree"]
@@ -84,7 +84,9 @@ def format_disk(disk: Disk, pad: str = "") -> str:
     _check_top(image)
     out: list[Piece] = []
     nodes = (disk, disk.driver, image, image.source)
-    _write(out, "disk", disk_plan(quorum), nodes, pad, f" type='{escape(image.source.type)}'", "disk")
+    _write(
+        out, "disk", disk_plan(quorum), nodes, pad, f" type='{escape(image.source.type)}'", "disk"
+    )
     return _joined(out)
 
 
@@ -198,8 +200,8 @@ def _spell(run: Run, values: tuple[object, ...]) -> str:
     for value, (before, spell) in zip(values, run.spelled):  # noqa: B905
         if value is not None:
             text = value if value.__class__ is str else spell(value)
-            if _SPECIAL.search(text) is not None:  # type: ignore[arg-type]
-                text = escape(text)  # type: ignore[arg-type]
+            if _SPECIAL.search(text) is not None:
+                text = escape(text)
             written += f"{before}{text}'"
     if len(run.known) < _REMEMBERED:
         run.known[values] = written
@@ -215,7 +217,7 @@ def _write_children(
         for value, (name, child) in zip(get(nodes[slot]), children):  # noqa: B905
             if value is None or child is written:
                 continue
-            if child.__class__ is Step:
+            if isinstance(child, Step):
                 for one in value if value.__class__ is tuple else (value,):
                     _write_one(out, name, child, one, nodes, pad, context)
             elif value != ():
@@ -237,7 +239,8 @@ def _write_all_children(
     for name, step in plan.children.items():
         if isinstance(step, Step) and step.kind in ("children", "images"):
             for one in getattr(nodes[step.slot], step.field):
-                written.append(piece := [])
+                piece: list[Piece] = []
+                written.append(piece)
                 _write_one(piece, name, step, one, nodes, pad, context)
         else:
             piece = []
@@ -245,7 +248,7 @@ def _write_all_children(
             if piece:
                 written.append(piece)
     for number, piece in enumerate(written):
-        while waiting and waiting[0].before <= number:  # type: ignore[union-attr]
+        while waiting and waiting[0].before <= number:
             out.append(_unmodelled(waiting.pop(0), pad))
         out += piece
     out += [_unmodelled(one, pad) for one in waiting]
@@ -273,7 +276,7 @@ def _write_one(
     out: list[Piece],
     name: str,
     step: Step,
-    value: Node,
+    value: Described,
     nodes: Sequence[Described],
     pad: str,
     context: Context | None,
@@ -297,8 +300,8 @@ def _write_one(
 
 def _write_source(
     out: list[Piece],
-    source: Node,
-    image: Node,
+    source: Described,
+    image: Described,
     pad: str,
     context: Context | None,
 ) -> None:
@@ -483,4 +486,3 @@ def _libxml2_tag(one: Element) -> bytes:
     )
     end = "/>" if one.close == one.start else ">"
     return f"<{one.name}{written}{end}".encode()
-

@@ -162,7 +162,7 @@ def _read(
         slots[plan.flag.slot][plan.flag.field] = filled = True
     children = element.children
     leaf = plan.text
-    if leaf is not None and (not children or all([one.__class__ is str for one in children])):
+    if leaf is not None and (not children or all(one.__class__ is str for one in children)):
         text = element.text
         slots[leaf.slot][leaf.field] = text if leaf.read is None else leaf.read(text)
         filled = True
@@ -191,22 +191,22 @@ def _read_children(
         number += 1
         if one.__class__ is not Element:
             continue
-        name = one.name  # type: ignore[union-attr]
+        name = one.name
         step = known.get(name)
         if step is None:
             continue
-        if step.__class__ is Step and step.several:  # type: ignore[union-attr]
-            if step.kind == "images":  # type: ignore[union-attr]
+        if step.__class__ is Step and step.several:
+            if step.kind == "images":
                 if frame is not None:
-                    frame.below.append(one)  # type: ignore[arg-type]
+                    frame.below.append(one)
             else:
-                node = _parse_node(one, step.of)  # type: ignore[arg-type, union-attr]
+                node = _parse_node(one, step.of)
                 several.setdefault(name, []).append(node)
         elif name in seen:
             continue
         else:
             seen.add(name)
-            if not _take(one, step, slots, frame):  # type: ignore[arg-type]
+            if not _take(one, step, slots, frame):
                 continue
         taken.append(number)
     for name, nodes in several.items():
@@ -271,9 +271,7 @@ def _terminator(element: Element) -> Terminator:
     return node
 
 
-def _left_over(
-    children: Sequence[Child], taken: list[int], plan: Plan
-) -> list[Unmodelled]:
+def _left_over(children: Sequence[Child], taken: list[int], plan: Plan) -> list[Unmodelled]:
     """The children that were not taken, each with the number of modelled ones before it.
 
     A thing stays before the element that it stood before, in whatever order
@@ -297,7 +295,8 @@ def _left_over(
         else:
             left.append((following, children[number]))
     kept: list[Unmodelled] = []
-    for before, child in reversed(left):
+    for following, child in reversed(left):
+        before = following
         if isinstance(child, Element):
             if child.name in plan.children:
                 before = floor[child.name] = max(before, floor.get(child.name, 0))

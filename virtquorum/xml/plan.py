@@ -12,18 +12,25 @@ Plans are made when first needed and kept.
 from __future__ import annotations
 
 import re
-from functools import cache
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from virtquorum.model.disk import Disk, Driver
 from virtquorum.model.image import Image, Quorum
-from virtquorum.model.node import Malformed, Node
+from virtquorum.model.node import Malformed
 from virtquorum.model.spelling import Codec, Spelling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    _F = TypeVar("_F")
+
+    def cache(function: _F) -> _F:
+        """functools.cache wants Hashable, which mypy denies to a class that has a __hash__."""
+        return function
+else:
+    from functools import cache
 
 __all__ = ["Plan", "Step", "backing_plan", "disk_plan", "fields_of", "node_plan", "source_plan"]
 
@@ -66,7 +73,6 @@ _SPELL: Final[dict[Codec, Callable[[object], str]]] = {
     "yes-no": _spell_yes_no,
     "on-off": _spell_on_off,
 }
-
 
 
 class Run:
@@ -132,7 +138,8 @@ class Plan:
     """
 
     __slots__ = (
-        "at", "attributes", "below", "children", "flag", "name", "open", "positions", "reads", "runs", "slot", "text",
+        "at", "attributes", "below", "children", "flag", "name", "open", "positions", "reads",
+        "runs", "slot", "text",
     )  # fmt: skip
 
     def __init__(self, name: str, slot: int, at: tuple[str, ...]) -> None:
@@ -150,7 +157,9 @@ class Plan:
         #: For the formatter: the attributes, slot by slot.
         self.runs: list[Run] = []
         #: Likewise for the children: with each value, the child that it belongs to.
-        self.below: list[tuple[int, Callable[[object], tuple[object, ...]], list[tuple[str, Plan | Step]]]] = []
+        self.below: list[
+            tuple[int, Callable[[object], tuple[object, ...]], list[tuple[str, Plan | Step]]]
+        ] = []
 
     def finish(self) -> None:
         """Work out what is asked for often."""
@@ -175,7 +184,11 @@ class Plan:
         for slot, group in groupby(fields, lambda entry: entry[0]):
             entries = list(group)
             self.below.append(
-                (slot, _getter([field for _, field, _ in entries]), [child for *_, child in entries])
+                (
+                    slot,
+                    _getter([field for _, field, _ in entries]),
+                    [child for *_, child in entries],
+                )
             )
 
     def fields(self) -> list[tuple[int, str]]:
@@ -187,7 +200,7 @@ class Plan:
         return own
 
 
-def fields_of(cls: type[Node]) -> dict[str, Spelling]:
+def fields_of(cls: type[Any]) -> dict[str, Spelling]:
     """The described fields of a class, by field name, in the order in which they are written."""
     fields: Mapping[str, object] = getattr(cls, "__dataclass_fields__", {})
     found = [
@@ -210,20 +223,29 @@ def _insert(into: dict[str, _V], name: str, value: _V, after: str | None) -> Non
 
 
 def _contribute(
-    plan: Plan, slot: int, cls: type[Node], context: Context | None = None, skip: frozenset[str] = frozenset()
+    plan: Plan,
+    slot: int,
+    cls: type[Any],
+    context: Context | None = None,
+    skip: frozenset[str] = frozenset(),
 ) -> None:
     """Add the fields of one class to the plan of an element."""
     for field, spelling in fields_of(cls).items():
         if field in skip:
             continue
         inside = tuple(_in_context(step, context) for step in spelling.inside)
-        if "-" in inside or "source" in inside and context == "disk":
+        if "-" in inside or ("source" in inside and context == "disk"):
             continue  # not there, or on <source>, which has a plan of its own
         inside = tuple(step for step in inside if step)
         name = spelling.name if spelling.name is not None else field
         if spelling.kind in ("text", "flag"):
             inside, name = (*inside, name) if name else inside, ""
-        holder = _holder(plan, slot, inside, None if spelling.kind == "attribute" and not inside else spelling.after)
+        holder = _holder(
+            plan,
+            slot,
+            inside,
+            None if spelling.kind == "attribute" and not inside else spelling.after,
+        )
         if spelling.kind == "attribute":
             leaf = Leaf(slot, field, spelling.codec)
             _insert(holder.attributes, name, leaf, spelling.after)
@@ -254,7 +276,7 @@ def _holder(plan: Plan, slot: int, inside: tuple[str, ...], after: str | None) -
 
 
 @cache
-def node_plan(cls: type[Node], key: str | None = None) -> Plan:
+def node_plan(cls: type[Any], key: str | None = None) -> Plan:
     """The plan of an element that is one node; ``key`` is an attribute that chose its class."""
     plan = Plan(cls.__name__, 0, ())
     if key is not None and not any(
@@ -269,7 +291,7 @@ def node_plan(cls: type[Node], key: str | None = None) -> Plan:
 
 
 @cache
-def source_plan(cls: type[Node], context: Context) -> Plan:
+def source_plan(cls: type[Any], context: Context) -> Plan:
     """The plan of a ``<source>``; on a disk it carries the index of the image, slot 1."""
     plan = Plan("source", 0, ())
     if getattr(cls, "protocol", None) is not None:
@@ -312,9 +334,7 @@ def backing_plan(quorum: bool) -> Plan:
     plan = Plan("backingStore", BACKING_IMAGE, ())
     plan.attributes["type"] = None
     if quorum:
-        _contribute(
-            plan, BACKING_IMAGE, Image, "backingStore", frozenset({"source", "backing"})
-        )
+        _contribute(plan, BACKING_IMAGE, Image, "backingStore", frozenset({"source", "backing"}))
         _contribute(plan, BACKING_QUORUM, Quorum, "backingStore")
     else:
         _contribute(plan, BACKING_IMAGE, Image, "backingStore")

@@ -35,10 +35,31 @@ if TYPE_CHECKING:
     from virtquorum.model.sources.vxhs import VxhsSource
 
     AnySource: TypeAlias = (
-        Quorum | ForeignSource | FileSource | BlockSource | DirSource | VolumeSource | NvmeSource | VhostUserSource | NbdSource | RbdSource | IscsiSource | GlusterSource | HttpSource | HttpsSource | FtpSource | FtpsSource | NfsSource | SshSource | SheepdogSource | VxhsSource | TftpSource
+        Quorum
+        | ForeignSource
+        | FileSource
+        | BlockSource
+        | DirSource
+        | VolumeSource
+        | NvmeSource
+        | VhostUserSource
+        | NbdSource
+        | RbdSource
+        | IscsiSource
+        | GlusterSource
+        | HttpSource
+        | HttpsSource
+        | FtpSource
+        | FtpsSource
+        | NfsSource
+        | SshSource
+        | SheepdogSource
+        | VxhsSource
+        | TftpSource
     )
 
 __all__ = [
+    "SOURCES",
     "AnySource",
     "BlockSource",
     "DirSource",
@@ -53,7 +74,6 @@ __all__ = [
     "NfsSource",
     "NvmeSource",
     "RbdSource",
-    "SOURCES",
     "SheepdogSource",
     "SshSource",
     "TftpSource",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from virtquorum.model.node import node
 from virtquorum.model.image import StoredSource
+from virtquorum.model.node import node
 from virtquorum.model.parts import Host
 from virtquorum.model.spelling import Integer, Text, attribute, children
 
