@@ -9,7 +9,7 @@ import typer
 from virtquorum.cli.inputs import MaxDepth, MaxSize, Paths, domains
 from virtquorum.cli.streams import Exit, Streams, printable
 from virtquorum.errors import InputError
-from virtquorum.report.tree import draw_disk
+from virtquorum.report.tree import draw_disks
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ _COLOURS: dict[Role, dict[str, object]] = {
     "line": {"dim": True},
     "odd": {"fg": "yellow"},
     "place": {},
+    "word": {},
 }
+#: Lines longer than a screen is wide are wrapped by the terminal, which breaks the drawing.
+_NARROWEST, _USUAL = 40, 80
 
 
 def command(
@@ -80,11 +83,14 @@ def _drawn(domain: Domain, streams: Streams) -> str:
         f"domain '{domain.domain_name}'" if domain.domain_name else f"<{domain.document.root.name}>"
     )
     disks = "no disks" if not count else "1 disk" if count == 1 else f"{count} disks"
-    head = printable(f"{domain.name}: {what}, {disks}\n")
-    ascii_only = not streams.can_write("├└│─")
-    paint = _painter(streams.colour)
-    drawn = (draw_disk(one, paint, ascii_only=ascii_only) for one in domain.disks)
-    text = head + "".join(f"\n{one}" for one in drawn)
+    head = printable(f"{domain.name}: {what}, {disks}") + "\n"
+    drawn = draw_disks(
+        domain.disks,
+        _painter(streams.colour),
+        ascii_only=not streams.can_write("├└│─"),
+        width=max(streams.width or _USUAL, _NARROWEST),
+    )
+    text = head + ("\n" if count else "") + "".join(drawn)
     return text if streams.can_write(text) else text.encode("ascii", "backslashreplace").decode()
 
 

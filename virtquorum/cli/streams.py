@@ -55,6 +55,17 @@ class Streams:
             return False
         return self.out.isatty()
 
+    @property
+    def width(self) -> int | None:
+        """How many columns the output has None if it is no terminal."""
+        if not self.out.isatty():
+            return None
+        try:
+            terminal = os.get_terminal_size(self.out.fileno()).columns
+        except (OSError, ValueError):
+            terminal = 0
+        return terminal or None
+
     def can_write(self, text: str) -> bool:
         """Whether the output's encoding has these characters."""
         try:
@@ -65,10 +76,9 @@ class Streams:
 
 
 def printable(text: str) -> str:
-    """A text from a document without what would steer a terminal."""
+    """A text from a document on one line, without what would steer a terminal."""
     if text.isprintable():
         return text
     return "".join(
-        one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode("ascii")
-        for one in text
+        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
     )

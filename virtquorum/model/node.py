@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from virtquorum.model.location import Location
@@ -27,32 +27,42 @@ if TYPE_CHECKING:
     from dataclasses import dataclass as node
 else:
 
-    def node(**options: Any) -> Callable[[type], type]:
-        """``dataclasses.dataclass``, whose ``__init__`` of a frozen class takes half the time.
+    def node(*, frozen: bool, **options: Any) -> Callable[[type], type]:
+        """``dataclasses.dataclass`` for frozen, slotted classes, without its price.
 
-        dataclass goes through ``object.__setattr__`` for each field; this sets
-        the slots by their descriptors.  A domain of a thousand disks has
-        nearly a hundred thousand fields.
+        dataclass compiles half a dozen methods a class when it is defined,
+        and its ``__init__`` goes through ``object.__setattr__`` for each
+        field.  Here ``Node`` has the methods once, and ``__init__`` is
+        compiled when a class is first instantiated; it sets the slots by
+        their descriptors.  A domain of a thousand disks has nearly a hundred
+        thousand fields, and a command line tool starts often.
         """
 
         def decorate(cls: type) -> type:
             made = dataclass(init=False, **options)(cls)
-            names: dict[str, Any] = {}
-            parameters, body = [], []
-            for one in fields(made):
-                names[f"set_{one.name}"] = getattr(made, one.name).__set__
-                names[f"default_{one.name}"] = one.default
-                required = one.default is MISSING
-                parameters.append(one.name if required else f"{one.name}=default_{one.name}")
-                body.append(f" set_{one.name}(self, {one.name})")
-            head = f"*, {', '.join(parameters)}" if parameters else ""
-            source = f"def __init__(self, {head}):\n" + "\n".join(body or [" pass"])
-            exec(source, names)  # noqa: S102 - as dataclasses does; only names of fields go in
-            made.__init__ = names["__init__"]
-            made.__init__.__qualname__ = f"{cls.__qualname__}.__init__"
+            made.__init__ = _first_init
             return made
 
         return decorate
+
+
+def _first_init(self: Node, **values: object) -> None:
+    """Compile the class's ``__init__``, and call it."""
+    cls = type(self)
+    names: dict[str, Any] = {}
+    parameters, body = [], []
+    for one in fields(cls):  # type: ignore[arg-type]
+        names[f"set_{one.name}"] = getattr(cls, one.name).__set__
+        names[f"default_{one.name}"] = one.default
+        required = one.default is MISSING
+        parameters.append(one.name if required else f"{one.name}=default_{one.name}")
+        body.append(f" set_{one.name}(self, {one.name})")
+    head = f"*, {', '.join(parameters)}" if parameters else ""
+    source = f"def __init__(self, {head}):\n" + "\n".join(body or [" pass"])
+    exec(source, names)  # noqa: S102 - as dataclasses does; only names of fields go in
+    names["__init__"].__qualname__ = f"{cls.__qualname__}.__init__"
+    cls.__init__ = names["__init__"]  # type: ignore[method-assign]
+    cls.__init__(self, **values)
 
 
 class Malformed(str):
@@ -88,6 +98,16 @@ class Node:
             cls._compared = names
         assert isinstance(names, tuple)
         return names
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenInstanceError(f"cannot assign to field '{name}'")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field '{name}'")
+
+    def __setstate__(self, state: tuple[None, dict[str, object]]) -> None:
+        for name, value in state[1].items():
+            object.__setattr__(self, name, value)
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):

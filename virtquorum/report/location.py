@@ -10,14 +10,15 @@ if TYPE_CHECKING:
     from virtquorum.model.parts import Host, PciAddress
     from virtquorum.model.sources import AnySource
 
-__all__ = ["where"]
+__all__ = ["other_hosts", "where"]
 
 
 def where(source: AnySource) -> str | None:
     """A source's location as people say it, None if the document does not give one.
 
-    Files and devices by their path; network sources as
-    ``protocol://host:port/name``, with ``unix:SOCKET`` for a socket.
+    Files and devices by their path; network sources by a URL as QEMU and the
+    protocol's own tools take it, with the first host: ``nbd://host:port/name``,
+    ``nbd+unix:///name?socket=PATH``.
     """
     if isinstance(source, Quorum):
         return None
@@ -25,15 +26,8 @@ def where(source: AnySource) -> str | None:
         if source.element is None:
             return None
         return " ".join(f"{name}='{value}'" for name, value in source.element.attributes) or None
-    protocol = source.protocol
-    if protocol is not None:
-        hosts: tuple[Host, ...] = getattr(source, "hosts", ())
-        name = getattr(source, "name", None) or ""
-        query = getattr(source, "query", None)
-        end = f"/{name.removeprefix('/')}" if name else ""
-        return f"{protocol}://{','.join(_host(one) for one in hosts)}{end}" + (
-            f"?{query.removeprefix('?')}" if query else ""
-        )
+    if source.protocol is not None:
+        return _url(source, source.protocol)
     match source.type:
         case "volume":
             pool, volume = getattr(source, "pool", None), getattr(source, "volume", None)
@@ -44,13 +38,38 @@ def where(source: AnySource) -> str | None:
             if address is None:
                 return None
             bus = ":".join(_hex(one) for one in (address.domain, address.bus, address.slot))
-            return f"{bus}.{_hex(address.function)} namespace {namespace}"
+            number = "?" if namespace is None else namespace
+            return f"{bus}.{_hex(address.function)} namespace {number}"
+        case "file":
+            path, group = getattr(source, "file", None), getattr(source, "fdgroup", None)
+            return path or (f"fdgroup {group}" if group else None)
         case "block":
-            return getattr(source, "dev", None)
+            return getattr(source, "dev", None) or None
         case "vhostuser":
-            return getattr(source, "path", None)
+            return getattr(source, "path", None) or None
         case kind:
-            return getattr(source, kind, None)
+            return getattr(source, kind, None) or None
+
+
+def other_hosts(source: AnySource) -> list[str]:
+    """The hosts beyond the one in ``where``: the storage is reached by any of them."""
+    hosts: tuple[Host, ...] = getattr(source, "hosts", ())
+    return [_host(one) if one.socket is None else f"unix:{one.socket}" for one in hosts[1:]]
+
+
+def _url(source: AnySource, protocol: str) -> str | None:
+    hosts: tuple[Host, ...] = getattr(source, "hosts", ())
+    name = getattr(source, "name", None) or ""
+    query = (getattr(source, "query", None) or "").removeprefix("?")
+    if not hosts and not name:
+        return None
+    end = f"/{name.removeprefix('/')}" if name else ""
+    if hosts and hosts[0].socket is not None:
+        return f"{protocol}+unix://{end or '/'}?socket={hosts[0].socket}"
+    at = _host(hosts[0]) if hosts else ""
+    if hosts and hosts[0].transport not in (None, "tcp"):
+        protocol = f"{protocol}+{hosts[0].transport}"
+    return f"{protocol}://{at}{end}" + (f"?{query}" if query else "")
 
 
 def _hex(text: str | None) -> str:
@@ -58,8 +77,6 @@ def _hex(text: str | None) -> str:
 
 
 def _host(host: Host) -> str:
-    if host.socket is not None:
-        return f"unix:{host.socket}"
     name = host.name or "?"
     if ":" in name:
         name = f"[{name}]"
