@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qemu.qmp.legacy import QEMUMonitorProtocol
+
+from virtquorum.cli.main import main
+from virtquorum.cli.streams import Streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +30,7 @@ def missing() -> list[str]:
     return [name for name in NEEDED if shutil.which(name) is None]
 
 
-def qemu_img(*arguments: str | Path) -> str:
+def qemu_img(*arguments: str | int | Path) -> str:
     """Run qemu-img; what it printed."""
     done = subprocess.run(
         ["qemu-img", *map(str, arguments)], check=True, capture_output=True, text=True, timeout=60
@@ -34,13 +39,15 @@ def qemu_img(*arguments: str | Path) -> str:
 
 
 def qemu_io(image: Path, format: str, *commands: str) -> str:
-    """Run qemu-io commands on an image; what it printed."""
+    """Run qemu-io commands on an image; what it printed, also of a pattern that is not there."""
     options = [part for command in commands for part in ("-c", command)]
     done = subprocess.run(
         ["qemu-io", "-f", format, *options, str(image)],
-        check=True, capture_output=True, text=True, timeout=60,
+        check=False, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
-    return done.stdout
+    said = done.stdout + done.stderr
+    assert done.returncode == 0 or "Pattern verification failed" in said, said
+    return said
 
 
 class Qemu:
@@ -52,13 +59,14 @@ class Qemu:
         self.process = process
         self.monitor = monitor
         self._log = log
+        self._events: list[dict[str, Any]] = []
 
     def command(self, name: str, **arguments: Any) -> Any:
         """A QMP command's return value."""
         return self.monitor.cmd(name, **arguments)
 
     def io(self, drive: str, command: str) -> str:
-        """A qemu-io command on a drive; what it printed."""
+        """A qemu-io command on a drive, by its id; what it printed."""
         before = self._log.stat().st_size
         answer = self.command(
             "human-monitor-command", **{"command-line": f'qemu-io {drive} "{command}"'}
@@ -69,20 +77,30 @@ class Qemu:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The data of the events of a name so far."""
-        found: list[dict[str, Any]] = [
-            dict(event["data"]) for event in self.monitor.get_events() if event["event"] == name
-        ]
-        return found
+        self._events += [dict(event) for event in self.monitor.get_events()]
+        return [dict(event["data"]) for event in self._events if event["event"] == name]
 
-    def graph(self) -> dict[str, dict[str, Any]]:
+    def nodes(self) -> dict[str, dict[str, Any]]:
         """The block nodes by name, as query-named-block-nodes has them."""
         nodes = self.command("query-named-block-nodes", flat=True)
         return {node["node-name"]: node for node in nodes}
 
+    def edges(self) -> set[tuple[str, str, str]]:
+        """Which node is which child of which: (parent, 'file' or 'backing' or …, child)."""
+        graph = self.command("x-debug-query-block-graph")
+        names = {
+            node["id"]: node["name"] for node in graph["nodes"] if node["type"] == "block-driver"
+        }
+        return {
+            (names[edge["parent"]], edge["name"], names[edge["child"]])
+            for edge in graph["edges"]
+            if edge["parent"] in names
+        }
+
 
 @contextmanager
 def qemu(arguments: Sequence[str], folder: Path) -> Iterator[Qemu]:
-    """Start QEMU with arguments for its disks and stop it in the end.
+    """Start QEMU with arguments for its disks, in a folder, and stop it in the end.
 
     Raises AssertionError with QEMU's own words if it does not start.
     """
@@ -91,12 +109,10 @@ def qemu(arguments: Sequence[str], folder: Path) -> Iterator[Qemu]:
         process = subprocess.Popen(
             [QEMU, "-M", "none", "-nodefaults", "-display", "none", "-S",
              "-qmp", f"unix:{socket},server=on,wait=off", *arguments],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder,
         )  # fmt: skip
     try:
-        _await(socket, process, log)
-        monitor = QEMUMonitorProtocol(str(socket))
-        monitor.connect()
+        monitor = _connected(socket, process, log)
         try:
             yield Qemu(process, monitor, log)
         finally:
@@ -105,6 +121,38 @@ def qemu(arguments: Sequence[str], folder: Path) -> Iterator[Qemu]:
         process.terminate()
         process.wait(timeout=30)
         socket.unlink(missing_ok=True)
+
+
+def _connected(socket: Path, process: subprocess.Popen[bytes], log: Path) -> QEMUMonitorProtocol:
+    """The monitor of a QEMU that has just been started, once its disks are open.
+
+    The socket is there before anybody listens on it, and QEMU talks before it
+    has come to its disks, over which it may end: so this is tried until it works.
+    """
+    deadline = time.monotonic() + 20
+    while True:
+        _await(socket, process, log)
+        monitor = QEMUMonitorProtocol(str(socket))
+        try:
+            monitor.connect()
+        except Exception as error:
+            monitor.close()
+            if process.poll() is not None or time.monotonic() > deadline:
+                said = log.read_text("utf-8", "replace")
+                raise AssertionError(f"no connection to QEMU: {error}; it said: {said}") from error
+            time.sleep(0.02)
+        else:
+            return monitor
+
+
+def refusal(arguments: Sequence[str], folder: Path) -> str:
+    """What QEMU says when it does not take arguments; raises AssertionError if it does."""
+    try:
+        with qemu(arguments, folder):
+            pass
+    except AssertionError as error:
+        return str(error)
+    raise AssertionError("QEMU took the arguments")
 
 
 @contextmanager
@@ -125,14 +173,73 @@ def nbd_server(
     finally:
         process.terminate()
         process.wait(timeout=30)
+        socket.unlink(missing_ok=True)
 
 
 def _await(socket: Path, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + 20
     while not socket.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise AssertionError(f"{process.args!r} did not start: {log.read_text()}")
+            said = log.read_text("utf-8", "replace")
+            raise AssertionError(f"{process.args!r} did not start: {said}")
         time.sleep(0.01)
+
+
+class Result(NamedTuple):
+    """What a command line gave."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(
+    *argv: str | Path, input: bytes = b"", encoding: str = "utf-8", terminal: bool = False
+) -> Result:
+    """Run a command line of virtquorum in this process; ``terminal`` is what its output says."""
+    out = _Output(io.BytesIO(), encoding=encoding, newline="")
+    out.terminal = terminal
+    err = _Output(io.BytesIO(), encoding="utf-8", newline="")
+    streams = Streams(input=io.BytesIO(input), out=out, err=err)
+    code = main([str(one) for one in argv], streams)
+    out.flush()
+    err.flush()
+    return Result(
+        int(code), out.written.decode(encoding, "surrogateescape"), err.written.decode("utf-8")
+    )
+
+
+class _Output(io.TextIOWrapper):
+    terminal = False
+
+    @property
+    def written(self) -> bytes:
+        buffer = self.buffer
+        assert isinstance(buffer, io.BytesIO)
+        return buffer.getvalue()
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+def as_nobody(*argv: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run as a user who owns nothing; root may read and write everything."""
+    drop = "import os,sys; os.setgroups([]); os.setgid(65534); os.setuid(65534);"
+    code = f"{drop} sys.argv[0] = 'x'; from virtquorum.__main__ import run; run()"
+    # What a user may not read may be where Python is: it is imported before.
+    code = f"import virtquorum.cli.main, virtquorum.cli.{argv[0]}, virtquorum.__main__; {code}"
+    return subprocess.run(
+        [sys.executable, "-c", code, *argv],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def reachable(folder: Path) -> None:
+    """Let any user pass through pytest's folders to this one, which stays closed for writing."""
+    for one in (folder, *folder.parents):
+        status = one.stat()
+        if status.st_uid == os.geteuid() and not status.st_mode & 0o001:
+            one.chmod(status.st_mode | 0o055)
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 
 from virtquorum.errors import NotWellFormedError
 
-__all__ = ["Decoded", "decode"]
+__all__ = ["Decoded", "decode", "encode"]
 
 # Longest first: UTF-32's little-endian mark begins with UTF-16's.
 _MARKS = (
@@ -17,6 +18,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+# A text that declares one of these is written with its mark.
+_WRITTEN = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+_MARK_OF = {encoding: mark for mark, encoding in _MARKS}
 # XML 1.0, appendix F: how '<?' or '<d' looks in a wide encoding without a mark.
 _WIDE = (
     (b"<\0\0\0", "utf-32-le"),
@@ -57,6 +61,14 @@ class Decoded:
             return self.mark + data
         return self.mark + data.decode("utf-8").encode(self.encoding, "xmlcharrefreplace")
 
+    def edited(self, data: bytes) -> Decoded:
+        """The same document with another text, as it reads back from its encoding."""
+        if self.raw is None:
+            return Decoded(data, self.encoding, self.mark)
+        raw = self.encode(data)
+        text = raw[len(self.mark) :].decode(self.encoding)
+        return Decoded(text.encode("utf-8"), self.encoding, self.mark, raw)
+
 
 def decode(raw: bytes, name: str) -> Decoded:
     """Decode a document by its byte order mark, its declaration, or as UTF-8.
@@ -77,20 +89,47 @@ def decode(raw: bytes, name: str) -> Decoded:
     return _decoded(raw, 0, _codec(declared, name), name)
 
 
+def encode(text: str) -> Decoded:
+    """A text as a document, whose bytes are in the encoding that it declares.
+
+    A declared encoding that is unknown is passed over.  Raises
+    UnicodeEncodeError for a lone surrogate.
+    """
+    unmarked = text.removeprefix("\ufeff")
+    data = unmarked.encode("utf-8")
+    mark = codecs.BOM_UTF8 if text != unmarked else b""
+    found = _DECLARATION.match(data)
+    encoding = "utf-8"
+    if found is not None:
+        declared = (found[1] or found[2]).decode("ascii")
+        with contextlib.suppress(LookupError):
+            encoding = _WRITTEN.get(declared.lower(), "") or _text_codec(declared)
+    if encoding == "utf-8":
+        return Decoded(data, encoding, mark)
+    decoded = Decoded(data, encoding, _MARK_OF.get(encoding, b""))
+    return Decoded(data, encoding, decoded.mark, decoded.encode(data))
+
+
+def _text_codec(declared: str) -> str:
+    """Python's name of an encoding; raises LookupError where no XML is written in it."""
+    info = codecs.lookup(declared)
+    if not info._is_text_encoding or info.name.replace("_", "-") in _NO_CHARSET:
+        raise LookupError(declared)
+    return info.name
+
+
 def _codec(declared: str, name: str) -> str:
     try:
-        info = codecs.lookup(declared)
+        codec = _text_codec(declared)
     except LookupError:
-        info = None
-    if info is None or not info._is_text_encoding or info.name.replace("_", "-") in _NO_CHARSET:
         raise NotWellFormedError(
             f"the declared encoding '{declared}' is unknown",
             file=name,
             line=1,
             column=1,
             remedy="save the file as UTF-8, or name the encoding that it is in",
-        )
-    if info.name.startswith(("utf-16", "utf-32")):
+        ) from None
+    if codec.startswith(("utf-16", "utf-32")):
         raise NotWellFormedError(
             f"the declared encoding is '{declared}', but the text is in bytes of eight bits",
             file=name,
@@ -98,12 +137,12 @@ def _codec(declared: str, name: str) -> str:
             column=1,
             remedy="remove encoding='…' from the first line, or save the file as declared",
         )
-    return info.name
+    return codec
 
 
 def _decoded(raw: bytes, start: int, encoding: str, name: str) -> Decoded:
     mark = raw[:start]
-    if encoding in ("utf-8", "ascii"):  # ASCII is UTF-8 already; the parser checks it
+    if encoding == "utf-8":
         return Decoded(raw[start:], "utf-8", mark)
     try:
         data = raw[start:].decode(encoding).encode("utf-8")

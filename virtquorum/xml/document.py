@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from virtquorum.errors import LimitError, NotWellFormedError
 from virtquorum.model.location import Location
-from virtquorum.xml.decode import Decoded, decode
+from virtquorum.xml.decode import Decoded, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,10 +25,17 @@ __all__ = ["DEFAULT_LIMITS", "Child", "Document", "Element", "Limits", "Markup"]
 _START_TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*(/?)>""")
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=]+)\s*=\s*("[^"]*"|'[^']*')""")
 _LINE_END = re.compile(rb"\r\n?|\n")
-_PREFIX = re.compile(rb"[<\s]([^\s<>=/:'\"&;]+):[^\s<>=/:'\"&;]")
 _COLON = re.compile(rb":[^\s<>=/:'\"&;0-9]")
 _NAME_BEFORE = re.compile(rb"[^\s<>=/:'\"&;]*\Z")
-_UNQUOTED = re.compile(rb"""([^\s<>=/'"]+)\s*=\s*([^\s<>'"/]*)""")
+#: How white space can be written beside itself: by number, or in a CDATA section.
+_WRITTEN_SPACE = re.compile(r"&#([0-9]+);|&#x([0-9A-Fa-f]+);|<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_UNQUOTED = re.compile(rb"""[^\s<>'"]{0,200}""")
+#: A start tag up to where it goes wrong, behind a value or at the next attribute.
+_HALF_TAG = re.compile(
+    rb"""<([^\s/>!?]+)(?:\s+[^\s=<>'"/]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*"""
+    rb"""(?:\s+([^\s=<>'"/]+)\s*(=?)\s*)?"""
+)
+_AMPERSAND = re.compile(rb"&[^;\s<>&'\"]*\Z")
 
 #: Elements of which libvirt's XML may have several beside each other: their
 #: path always carries a number.
@@ -37,6 +44,29 @@ _REPEATED: Final = frozenset(
 )
 
 _RAISE: Final = "if you trust the input, give a larger bound (--max-depth, --max-size)"
+
+_CUT_OFF: Final = "look whether the file was cut off"
+#: What expat says, and what is said here: the trouble and the way out.
+_PLAIN: Final = {
+    "syntax error": ("this is no XML", "a <domain> or a <disk> is expected"),
+    "junk after document element": (
+        "text after the end of the document",
+        "a document has one root element",
+    ),
+    "duplicate attribute": ("an attribute stands twice in one tag", "remove one of them"),
+    "reference to invalid character number": (
+        "this reference is to no character of XML",
+        "remove it",
+    ),
+    "XML or text declaration not at start of entity": (
+        "<?xml …?> stands behind the beginning of the input",
+        "move it to the very first line, or remove it",
+    ),
+    "XML declaration not well-formed": (
+        "the XML declaration is not well-formed",
+        "write <?xml version='1.0' encoding='UTF-8'?>",
+    ),
+}
 
 
 class Limits:
@@ -110,7 +140,7 @@ class Element(Location):
         """The text of an element without child elements, white space and all."""
         found = "".join([one for one in self.children if one.__class__ is str])
         if not found and self.close != self.start and not self.children:
-            return self.inner.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+            return _blank(self.inner.decode("utf-8"))
         return found
 
     @property
@@ -184,6 +214,21 @@ class Element(Location):
         return f"<{self.name}> at {self}"
 
 
+def _blank(inner: str) -> str:
+    """The white space that an element's raw content stands for, its references resolved."""
+    text = inner.replace("\r\n", "\n").replace("\r", "\n")
+    if "&" in text or "<" in text:
+        return _WRITTEN_SPACE.sub(_written_space, text)
+    return text
+
+
+def _written_space(found: re.Match[str]) -> str:
+    decimal, hexadecimal, section = found.groups()
+    if decimal is not None:
+        return chr(int(decimal))
+    return section if hexadecimal is None else chr(int(hexadecimal, 16))
+
+
 Child: TypeAlias = Element | Markup | str
 
 
@@ -213,17 +258,23 @@ class Document:
 
     @classmethod
     def from_text(cls, text: str, name: str, limits: Limits = DEFAULT_LIMITS) -> Document:
-        """Parse a text; the encoding that its declaration names is passed over."""
+        """Parse a text; the encoding that its declaration names is the one to write it in."""
         try:
-            data = text.encode("utf-8")
+            decoded = encode(text)
         except UnicodeEncodeError as error:
             sign = ord(text[error.start])
             raise NotWellFormedError(
                 f"character {error.start} of the text is U+{sign:04X}, a lone surrogate", file=name
             ) from None
-        if len(data) > limits.size:
-            raise _too_large(len(data), name, limits)
-        return cls(Decoded(data, "utf-8", b""), name, limits)
+        if len(decoded.data) > limits.size:
+            raise _too_large(len(decoded.data), name, limits)
+        return cls(decoded, name, limits)
+
+    def edited(self, data: bytes) -> Document:
+        """Parse another text (UTF-8) as this document's, in the same encoding."""
+        if len(data) > self.limits.size:
+            raise _too_large(len(data), self.name, self.limits)
+        return Document(self.decoded.edited(data), self.name, self.limits)
 
     def line_column(self, offset: int) -> tuple[int, int]:
         """Line and column (in characters), both from 1, of an offset."""
@@ -313,7 +364,10 @@ class _Reader:
 
         def end(_name: str) -> None:
             nonlocal current, depth
-            current.close = parser.CurrentByteIndex
+            close = parser.CurrentByteIndex
+            # For <x/> expat says the offset behind the tag, where another one may begin.
+            if current.children or data[close - 2 : close] != b"/>":
+                current.close = close
             current = current.parent  # type: ignore[assignment]
             depth -= 1
 
@@ -333,7 +387,7 @@ class _Reader:
 
         def doctype(*_: object) -> None:
             raise self._error(
-                parser.CurrentByteIndex,
+                data.rfind(b"<!DOCTYPE", 0, parser.CurrentByteIndex),  # it is at the '[' or '>'
                 "a DOCTYPE is refused, and with it the entities that it could define",
                 "remove it: libvirt's XML has none",
             )
@@ -365,18 +419,40 @@ class _Reader:
         except pyexpat.ExpatError as error:
             offset = parser.ErrorByteIndex
             message = pyexpat.ErrorString(error.code) or "namespace error"
-            tag = _START_TAG.match(self.document.data, offset)
-            used = {found[1] for found in _PREFIX.finditer(tag[0])} if tag else set()
-            declared = {b"xmlns", b"xml"}
-            names = ", ".join(sorted(f"'{name.decode()}'" for name in used - declared))
-            if message == "unbound prefix" and names:
+            undeclared = self._undeclared_prefix(offset)
+            if message == "unbound prefix" and undeclared is not None:
                 raise self._error(
                     offset,
-                    f"the prefix {names} is not declared, so libvirt would ignore what carries it",
+                    f"the prefix '{undeclared}' is not declared, so libvirt would ignore what "
+                    "carries it",
                     "declare it, as xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0' on "
                     "<domain> does for 'qemu'",
                 ) from None
-            raise self._error(offset, f"{message} in a namespace declaration") from None
+            if message == "duplicate attribute":
+                raise self._error(
+                    offset,
+                    "an attribute stands twice in one tag, by two prefixes of one namespace",
+                    "remove one of them",
+                ) from None
+            raise self._error(offset, message) from None
+
+    def _undeclared_prefix(self, offset: int) -> str | None:
+        """The first prefix that the element at an offset uses and nothing around it declares."""
+        rest = self.innermost.elements()
+        while rest:
+            element = rest.pop()
+            if element.start == offset:
+                break
+            rest += element.elements()
+        else:
+            return None
+        declared = {"xml", "xmlns"}
+        one: Element | Document = element
+        while isinstance(one, Element):
+            declared.update(name[6:] for name in one.attributes if name.startswith("xmlns:"))
+            one = one.parent
+        used = (name.partition(":") for name in (element.name, *element.attributes))
+        return next((prefix for prefix, colon, _ in used if colon and prefix not in declared), None)
 
     def _may_have_prefixes(self) -> bool:
         """Whether any name in a tag may have a prefix other than xmlns or xml."""
@@ -420,6 +496,7 @@ class _Reader:
                 )
             return self._error(offset, "no element found", "a <domain> or a <disk> is expected")
         if message == "mismatched tag" and innermost is not None:
+            offset = data.rfind(b"</", 0, offset + 2)  # expat points at the name
             closing = re.match(rb"</\s*([^\s>]*)", data[offset : offset + 200])
             name = closing[1].decode("utf-8", "replace") if closing else "…"
             opened, line = innermost.name, innermost.line
@@ -439,19 +516,24 @@ class _Reader:
             )
         if message == "not well-formed (invalid token)":
             return self._invalid_token(offset)
-        if message == "junk after document element":
-            return self._error(
-                offset, "text after the end of the document", "a document has one root element"
-            )
-        if message == "duplicate attribute":
-            return self._error(offset, "an attribute stands twice in one tag", "remove one of them")
-        if message in ("syntax error", "unclosed token"):
-            return self._error(
-                offset,
-                "this is no XML" if message == "syntax error" else "the input ends inside a tag",
-                "a <domain> or a <disk> is expected",
-            )
+        if message in ("unclosed token", "unclosed CDATA section", "partial character"):
+            return self._cut_off(offset)
+        if message in _PLAIN:
+            return self._error(offset, *_PLAIN[message])
         return self._error(offset, f"not well-formed: {message}")
+
+    def _cut_off(self, offset: int) -> NotWellFormedError:
+        data = self.document.data
+        inside = "a character"
+        for begin, name in ((b"<!--", "a comment"), (b"<![CDATA[", "a CDATA section"),
+                            (b"<?", "a processing instruction"), (b"<", "a tag")):  # fmt: skip
+            if data.startswith(begin, offset):
+                inside = name
+                break
+            if name == "a CDATA section" and data.rfind(begin) > data.rfind(b"]]>"):
+                offset, inside = data.rfind(begin), name
+                break
+        return self._error(offset, f"the input ends inside {inside}", _CUT_OFF)
 
     def _invalid_token(self, offset: int) -> NotWellFormedError:
         document, data = self.document, self.document.data
@@ -465,34 +547,86 @@ class _Reader:
                     "save the file as UTF-8, or declare its encoding in the first line: "
                     "<?xml version='1.0' encoding='…'?>",
                 )
-        tag_start = data.rfind(b"<", 0, offset + 1)
-        if tag_start >= 0:
-            head = data[tag_start : min(len(data), offset + 200)]
-            unquoted = _UNQUOTED.search(head, max(0, offset - tag_start - 200))
-            while unquoted is not None and tag_start + unquoted.end() < offset:
-                unquoted = _UNQUOTED.search(head, unquoted.end())
-            opened = re.match(rb"<([^\s/>]+)", head)
-            if unquoted is not None and tag_start + unquoted.start(2) == offset and opened:
-                name = unquoted[1].decode("utf-8", "replace")
-                value = unquoted[2].decode("utf-8", "replace")
-                if opened[1] == b"threshold":
-                    return self._error(
-                        offset,
-                        f"the value of '{name}' has no quotes; the line <threshold value={value}/> "
-                        "is from the proposal of 2014, which was never well-formed XML",
-                        f"remove it and write the threshold as an attribute: "
-                        f"<disk type='quorum' threshold='{value or 2}' …>",
-                    )
+        if data.rfind(b"<", 0, offset) < 0:
+            return self._error(offset, *_PLAIN["syntax error"])
+        sign = data[offset : offset + 1]
+        if sign < b" " and sign not in (b"\t", b"\n", b"\r", b""):
+            return self._error(offset, f"the character U+{sign[0]:04X} is no part of XML")
+        if data.startswith(b"</", offset - 1) and not self.innermost.name:
+            return self._error(
+                offset - 1, "an end tag closes nothing here", "a document has one root element"
+            )
+        return (
+            self._in_comment(offset)
+            or self._in_tag(offset)
+            or self._stray_sign(offset)
+            or self._error(
+                offset,
+                "not well-formed XML here: "
+                f"{document.line_of(offset).strip()[:60].decode('utf-8', 'replace')!r}",
+            )
+        )
+
+    def _in_comment(self, offset: int) -> NotWellFormedError | None:
+        data = self.document.data
+        if data[offset - 2 : offset] == b"--" and (
+            data.rfind(b"<!--", 0, offset) > data.rfind(b"-->", 0, offset)
+        ):
+            return self._error(offset - 2, "'--' stands in a comment", "write one hyphen")
+        return None
+
+    def _stray_sign(self, offset: int) -> NotWellFormedError | None:
+        """A sign that has a meaning in XML, in a text or value."""
+        data = self.document.data
+        if data[offset - 2 : offset + 1] == b"]]>":
+            return self._error(offset - 2, "']]>' stands in a text", "write ]]&gt;")
+        # Expat points behind the name that could be that of an entity.
+        reference = _AMPERSAND.search(data[max(0, offset - 200) : offset])
+        if reference is not None:
+            offset -= len(reference[0])
+        sign = data[offset : offset + 1]
+        if sign not in (b"<", b"&"):
+            return None
+        return self._error(
+            offset,
+            f"'{sign.decode()}' stands where it cannot",
+            "inside text and values write &lt; for '<' and &amp; for '&'",
+        )
+
+    def _in_tag(self, offset: int) -> NotWellFormedError | None:
+        """A mistake of quoting in a start tag."""
+        data = self.document.data
+        start = data.rfind(b"<", 0, offset)
+        opened = _HALF_TAG.match(data, start, offset)
+        if opened is None:
+            return None
+        if opened.end() != offset:
+            return None
+        element, name, equals = opened.groups()
+        if name is None:
+            if data[offset - 1 : offset] in (b"'", b'"'):
                 return self._error(
-                    offset, f"the value of '{name}' has no quotes", f"write {name}='{value}'"
+                    offset,
+                    "white space is missing behind a value",
+                    "look whether a quote is missing before it",
                 )
-        line = document.line_of(offset).strip()
-        if data[offset : offset + 1] in (b"<", b"&"):
-            sign = data[offset : offset + 1].decode()
+            return None
+        shown = name.decode("utf-8", "replace")
+        if not equals:
+            return self._error(offset, f"'{shown}' has no value", f"write {shown}='…'")
+        unquoted = _UNQUOTED.match(data, offset)
+        assert unquoted is not None
+        value = unquoted[0].removesuffix(b"/").decode("utf-8", "replace")
+        if data[unquoted.end() : unquoted.end() + 1] in (b"'", b'"'):
+            value = ""  # that was the next attribute
+        if element == b"threshold":
             return self._error(
                 offset,
-                f"'{sign}' stands where it cannot",
-                "inside text and values write &lt; for '<' and &amp; for '&'",
+                f"the value of '{shown}' has no quotes; the line <threshold value={value}/> "
+                "is from the proposal of 2014, which was never well-formed XML",
+                f"remove it and write the threshold as an attribute: "
+                f"<disk type='quorum' threshold='{value or 2}' …>",
             )
-        shown = line[:60].decode("utf-8", "replace")
-        return self._error(offset, f"not well-formed XML here: {shown!r}")
+        return self._error(
+            offset, f"the value of '{shown}' has no quotes", f"write {shown}='{value}'"
+        )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from virtquorum.errors import EditError, WrongRootError
+from virtquorum.errors import EditError, InputError, WrongRootError
 from virtquorum.model.disk import Disk
 from virtquorum.model.image import Image, Quorum
 from virtquorum.xml.document import DEFAULT_LIMITS, Document, Element, Limits
@@ -40,7 +40,7 @@ _BEFORE_DISKS: Final = ("emulator",)
 class Domain:
     """A document that holds disks: a ``<domain>``, what holds one, or a bare ``<disk>``."""
 
-    __slots__ = ("_disks", "document")
+    __slots__ = ("_disks", "_end", "document")
 
     def __init__(self, document: Document) -> None:
         """Take a parsed document; raises WrongRootError if it holds no domain and no disk."""
@@ -57,6 +57,7 @@ class Domain:
             )
         self.document = document
         self._disks: tuple[Disk, ...] | None = None
+        self._end: str | None = None
 
     @classmethod
     def from_bytes(
@@ -70,7 +71,7 @@ class Domain:
 
     @classmethod
     def from_text(cls, text: str, name: str = "<text>", limits: Limits = DEFAULT_LIMITS) -> Domain:
-        """Read a text; an encoding that its declaration names is passed over."""
+        """Read a text; ``to_bytes`` writes it in the encoding that its declaration names."""
         return cls(Document.from_text(text, name, limits))
 
     @property
@@ -178,12 +179,12 @@ class Domain:
 
     def insert(self, disk: Disk, *, before: Disk | None = None) -> Domain:
         """Add a disk, before another one or behind all others."""
-        if before is not None:
-            return self._beside(self._element(before), disk, behind=False)
-        elements = self._disk_elements()
         root = self.document.root
         if root.name == "disk":
             raise EditError(f"{self.name} is a bare <disk>: it has no place for another one")
+        if before is not None:
+            return self._beside(self._element(before), disk, behind=False)
+        elements = self._disk_elements()
         if elements:
             return self._beside(elements[-1], disk, behind=True)
         domain = root if root.name == "domain" else next(iter(root.elements("domain")), None)
@@ -304,16 +305,22 @@ class Domain:
         return self._spliced([splice])._holding(new)
 
     def _own_line(self, offset: int) -> bool:
-        data = self.document.data
-        start = max(data.rfind(b"\n", 0, offset), data.rfind(b"\r", 0, offset)) + 1
-        return start > 0 and not data[start:offset].strip(b" \t")
+        """Whether a line, other than the first, has nothing before an offset."""
+        start = self._blank_before(offset)
+        return self.document.data[start - 1 : start] in (b"\n", b"\r")
 
     def _indentation(self, offset: int) -> str:
         """The white space before an offset on its line, '' if anything else is there."""
+        start = self._blank_before(offset)
+        alone = start == 0 or self._own_line(offset)
+        return self.document.data[start:offset].decode("ascii") if alone else ""
+
+    def _blank_before(self, offset: int) -> int:
+        """Where the blanks before an offset begin; the line itself may be the whole document."""
         data = self.document.data
-        start = max(data.rfind(b"\n", 0, offset), data.rfind(b"\r", 0, offset)) + 1
-        before = data[start:offset]
-        return "" if before.strip(b" \t") else before.decode("ascii")
+        while offset > 0 and data[offset - 1] in b" \t":
+            offset -= 1
+        return offset
 
     def _lines_of(self, element: Element) -> tuple[int, int]:
         """The span of an element, with its line or lines if it has them to itself."""
@@ -329,7 +336,9 @@ class Domain:
         return start, stop
 
     def _line_end(self) -> str:
-        return "\r\n" if b"\r\n" in self.document.data else "\n"
+        if self._end is None:
+            self._end = "\r\n" if b"\r\n" in self.document.data else "\n"
+        return self._end
 
     def _fitted(self, text: str, pad: str) -> str:
         """A formatted element as it goes into a line that begins with ``pad``."""
@@ -357,7 +366,12 @@ class Domain:
                 f"{self.name}: its encoding {decoded.encoding} does not give the same bytes again; "
                 "save the file as UTF-8 before editing it"
             )
-        return Domain.from_bytes(decoded.encode(data), self.name, self.document.limits)
+        try:
+            return Domain(self.document.edited(data))
+        except InputError as error:
+            raise EditError(
+                f"{self.name}: the edited document cannot be read again: {error.message}"
+            ) from error
 
     def _holding(self, new: Disk | AnyImage) -> Domain:
         """This document, once it is sure that it holds what was put in."""

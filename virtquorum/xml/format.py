@@ -12,6 +12,7 @@ reference: libvirt writes it raw and reads a space back.
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from virtquorum.errors import EditError
@@ -29,7 +30,7 @@ from virtquorum.xml.parse import is_layout
 from virtquorum.xml.plan import Plan, Run, Step, backing_plan, disk_plan, node_plan, source_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from virtquorum.model.disk import Disk
     from virtquorum.model.image import AnyImage
@@ -42,6 +43,8 @@ INDENT: Final = "  "
 _REMEMBERED: Final = 256
 
 _SPECIAL: Final = re.compile("[&<>'\"\t\n\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+#: What a comment cannot hold, where nothing is escaped and a line end is read as U+000A.
+_UNWRITABLE: Final = re.compile("[\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _TEXT_ESCAPES: Final = {
     "&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\r": "&#13;",
     "\n": "\n", "\t": "\t",
@@ -97,8 +100,8 @@ def format_image(image: AnyImage, pad: str = "") -> str:
 
 def _check_top(image: Image) -> None:
     misplaced: dict[str, object] = {"nodename": image.nodename, "unmodelled": image.unmodelled}
-    if isinstance(image.source, Quorum):
-        misplaced["index"] = image.index
+    if isinstance(image.source, (Quorum, ForeignSource)):
+        misplaced["index"] = image.index  # it stands on <source>
     for name, value in misplaced.items():
         if value is not None and value != ():
             raise EditError(f"a disk's own image has no place for '{name}': only a member has it")
@@ -234,7 +237,7 @@ def _write_all_children(
     context: Context | None,
 ) -> None:
     """Write the child elements, and between them what is not modelled, where it stood."""
-    waiting = [one for one in left if not isinstance(one, ForeignAttribute)]
+    waiting = deque(one for one in left if not isinstance(one, ForeignAttribute))
     written: list[list[Piece]] = []
     for name, step in plan.children.items():
         if isinstance(step, Step) and step.kind in ("children", "images"):
@@ -249,7 +252,7 @@ def _write_all_children(
                 written.append(piece)
     for number, piece in enumerate(written):
         while waiting and waiting[0].before <= number:
-            out.append(_unmodelled(waiting.pop(0), pad))
+            out.append(_unmodelled(waiting.popleft(), pad))
         out += piece
     out += [_unmodelled(one, pad) for one in waiting]
 
@@ -337,34 +340,38 @@ def write_tree(
     ``special`` holds, by the identity of an Element, texts to write in its
     place.
     """
-    rest: list[str | tuple[object, str]] = [(tree, pad)]
-    while rest:
-        top = rest.pop()
-        if isinstance(top, str):
-            out.append(top)
-            continue
-        one, pad = top
-        if isinstance(one, (Element, ForeignElement)):
+    # What is left of the element around, its white space, and its end tag.
+    around: list[tuple[Iterator[object], str, str]] = []
+    children: Iterator[object] = iter((tree,))
+    while True:
+        for one in children:
+            if not isinstance(one, (Element, ForeignElement)):
+                out.append(f"{pad}{_markup(one)}\n")
+                continue
             if special is not None and id(one) in special:
                 out.append(special[id(one)])
                 continue
-            if one.name == "metadata" and isinstance(one, Element) and _is_domain(one.parent):
+            name = one.name
+            if name == "metadata" and isinstance(one, Element) and _is_domain(one.parent):
                 _write_metadata(out, one, pad)
                 continue
-            start = pad + "<" + one.name + _attributes(one)
+            start = f"{pad}<{name}{_attributes(one)}"
             kept = one.children
             if not kept:
                 out.append(start + _leaf_end(one, pad))
-            elif any(isinstance(child, str) for child in kept):
-                out.append(start + ">" + "".join(_inline(kept)) + f"</{one.name}>\n")
-            else:
+            elif all(child.__class__ is not str for child in kept):
                 out.append(start + ">\n")
-                rest.append(f"{pad}</{one.name}>\n")
-                rest.extend((child, pad + INDENT) for child in reversed(kept))
-        elif isinstance(one, StrayText):
-            out.append(pad + escape(one.text, _TEXT_ESCAPES) + "\n")
+                around.append((children, pad, f"{pad}</{name}>\n"))
+                children = iter(kept)
+                pad += INDENT
+                break
+            else:
+                out.append(f"{start}>{''.join(_inline(kept))}</{name}>\n")
         else:
-            out.append(pad + _markup(one) + "\n")
+            if not around:
+                return
+            children, pad, end = around.pop()
+            out.append(end)
 
 
 def _is_domain(parent: object) -> bool:
@@ -375,7 +382,10 @@ def _attributes(one: Element | ForeignElement) -> str:
     pairs: Iterable[tuple[str, str]] = (
         one.attributes.items() if isinstance(one.attributes, dict) else one.attributes
     )
-    return "".join([f" {name}='{escape(value)}'" for name, value in pairs])
+    written = ""
+    for name, value in pairs:
+        written += f" {name}='{value if _SPECIAL.search(value) is None else escape(value)}'"
+    return written
 
 
 def _leaf_end(one: Element | ForeignElement, pad: str) -> str:
@@ -395,6 +405,9 @@ def _leaf_end(one: Element | ForeignElement, pad: str) -> str:
 
 
 def _markup(one: object) -> str:
+    """A comment or processing instruction, or a text between elements."""
+    if isinstance(one, StrayText):
+        return escape(one.text, _TEXT_ESCAPES)
     if isinstance(one, Markup):
         target, text = one.target, one.text
     elif isinstance(one, Comment):
@@ -402,6 +415,13 @@ def _markup(one: object) -> str:
     else:
         assert isinstance(one, Instruction)
         target, text = one.target, one.text
+    unwritable = _UNWRITABLE.search(text)
+    if unwritable is not None:
+        sign = ord(unwritable[0])
+        raise EditError(
+            f"a {'comment' if target is None else 'processing instruction'} cannot hold the "
+            f"character U+{sign:04X}"
+        )
     if target is None:
         if "--" in text or text.endswith("-"):
             raise EditError("a comment cannot hold '--' or end with '-'")
@@ -413,6 +433,8 @@ def _markup(one: object) -> str:
 
 def _inline(children: Sequence[object]) -> list[str]:
     """Children among text, without a line end that was not there."""
+    if len(children) == 1 and isinstance(children[0], str):
+        return [escape(children[0], _TEXT_ESCAPES)]
     out: list[str] = []
     rest: list[object] = list(reversed(children))
     while rest:

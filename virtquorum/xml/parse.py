@@ -310,7 +310,20 @@ def _left_over(children: Sequence[Child], taken: list[int], plan: Plan) -> list[
                 )
         elif text := child.strip(SPACE):
             kept.append(StrayText(text=text, at=plan.at, before=before))
-    return kept
+    return _texts_joined(kept)
+
+
+def _texts_joined(kept: list[Unmodelled]) -> list[Unmodelled]:
+    """What is kept, in the order in which it is written; texts that meet there are one."""
+    joined: list[Unmodelled] = []
+    for one in sorted(kept, key=_order_of_unmodelled):
+        last = joined[-1] if joined else None
+        if isinstance(one, StrayText) and isinstance(last, StrayText) and last.before == one.before:
+            text = f"{last.text}\n{one.text}"
+            joined[-1] = StrayText(text=text, at=one.at, before=one.before)
+        else:
+            joined.append(one)
+    return joined
 
 
 def _order_of_unmodelled(one: Unmodelled) -> tuple[tuple[str, ...], int]:

@@ -105,13 +105,17 @@ SOURCES: dict[tuple[str, str | None], str] = {
     ("network", "vxhs"): "VxhsSource",
     ("network", "tftp"): "TftpSource",
 }
+_CLASSES: dict[tuple[str, str | None], type[Source]] = {}
 _MODULES = {name: protocol or type for (type, protocol), name in SOURCES.items()}
 
 
 def source_class(type: str, protocol: str | None) -> type[Source] | None:
     """The class for a source, None where libvirt's disk has no such source."""
-    name = SOURCES.get((type, protocol if type == "network" else None))
-    return None if name is None else __getattr__(name)
+    key = type, protocol if type == "network" else None
+    found = _CLASSES.get(key)
+    if found is None and (name := SOURCES.get(key)) is not None:
+        found = _CLASSES[key] = __getattr__(name)
+    return found
 
 
 def __getattr__(name: str) -> type[Source]:
