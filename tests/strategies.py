@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from virtquorum.model.disk import ADDRESSES, BareAddress, Disk, Driver
-from virtquorum.model.image import ForeignSource, Image, Quorum, Terminator
+from virtquorum.model.image import Image, Quorum, Terminator
 from virtquorum.model.node import (
     Comment,
     ForeignAttribute,
@@ -24,6 +24,7 @@ from virtquorum.model.node import (
     StrayText,
     Unmodelled,
 )
+from virtquorum.model.source import ForeignSource
 from virtquorum.model.sources import SOURCES, source_class
 from virtquorum.xml.plan import fields_of
 

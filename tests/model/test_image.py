@@ -6,8 +6,9 @@ import pytest
 
 from virtquorum.model import sources
 from virtquorum.model.disk import Disk, Target
-from virtquorum.model.image import ForeignSource, Image, Quorum, Terminator
+from virtquorum.model.image import Image, Quorum, Terminator
 from virtquorum.model.node import ForeignElement, Malformed
+from virtquorum.model.source import ForeignSource
 from virtquorum.model.sources import SOURCES, FileSource, NbdSource, source_class
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.strategies import described_classes
 from virtquorum.model.disk import ADDRESSES
-from virtquorum.model.image import ForeignSource, Terminator
+from virtquorum.model.image import Terminator
 from virtquorum.model.node import (
     Comment,
     ForeignAttribute,
@@ -21,6 +21,7 @@ from virtquorum.model.node import (
     Node,
     StrayText,
 )
+from virtquorum.model.source import ForeignSource
 from virtquorum.model.sources import SOURCES
 from virtquorum.xml.domain import Domain
 from virtquorum.xml.plan import fields_of

@@ -21,7 +21,7 @@ from tests.strategies import (
 )
 from virtquorum.errors import EditError
 from virtquorum.model.disk import ADDRESSES, BareAddress, Disk, Driver
-from virtquorum.model.image import ForeignSource, Image, Quorum, Terminator
+from virtquorum.model.image import Image, Quorum, Terminator
 from virtquorum.model.node import (
     Comment,
     ForeignAttribute,
@@ -31,6 +31,7 @@ from virtquorum.model.node import (
     StrayText,
 )
 from virtquorum.model.parts import Cookie
+from virtquorum.model.source import ForeignSource
 from virtquorum.model.sources import BlockSource, FileSource, HttpSource
 from virtquorum.xml.domain import Domain
 from virtquorum.xml.format import format_disk, format_image

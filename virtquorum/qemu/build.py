@@ -13,11 +13,12 @@ device and not the graph, listed by ``untranslated``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from virtquorum.errors import TranslationError
-from virtquorum.model.image import Image, Quorum, StoredSource, Terminator
+from virtquorum.model.image import Image, Quorum, Terminator
 from virtquorum.model.node import Malformed
+from virtquorum.model.source import StoredSource
 from virtquorum.model.sources.block import BlockSource
 from virtquorum.model.sources.file import FileSource
 from virtquorum.model.sources.nbd import NbdSource
@@ -55,6 +56,9 @@ _UNITS: Final[dict[str | None, int]] = {
 _LARGEST_THRESHOLD: Final = 2**31 - 1
 
 
+_NOT_YET: Final = "--disk chooses the disks that are wanted"
+
+
 class _Common(NamedTuple):
     """What ``<driver>`` says for all images of the disk, and what the top says for itself."""
 
@@ -66,8 +70,11 @@ class _Common(NamedTuple):
 def is_empty(disk: Disk) -> bool:
     """Whether a disk is a drive without a medium, which has no block node."""
     source = disk.image.source
-    if source.type in ("file", "block", "dir"):
-        return not getattr(source, source.type, None)
+    match source:
+        case FileSource():
+            return not source.file and source.fdgroup is None
+        case BlockSource():
+            return not source.dev
     return False
 
 
@@ -92,6 +99,10 @@ def build(disk: Disk, names: Names) -> graph.AnyBlock:
     return _Builder(disk, names).build()
 
 
+def _are(members: int) -> str:
+    return "is 1 member" if members == 1 else f"are {members} members"
+
+
 class _Builder:
     def __init__(self, disk: Disk, names: Names) -> None:
         self.disk = disk
@@ -99,39 +110,61 @@ class _Builder:
         driver = disk.driver
         cache = driver.cache
         if cache not in _CACHE:
-            self._refuse(f"the cache mode '{cache}' is unknown", driver.location or disk.location)
+            raise self._refused(
+                f"the cache mode '{cache}' is unknown",
+                driver.location,
+                f"modes are: {', '.join(sorted(mode for mode in _CACHE if mode))}",
+            )
         if cache in (None, "default") and disk.shareable and not disk.readonly:
             cache = "none"  # as libvirt does, for a disk that others write to as well
         if driver.io not in (None, "threads", "native", "io_uring"):
-            self._refuse(f"the I/O mode '{driver.io}' is unknown", driver.location or disk.location)
+            raise self._refused(
+                f"the I/O mode '{driver.io}' is unknown",
+                driver.location,
+                "modes are: io_uring, native, threads",
+            )
         if driver.io == "native" and _CACHE[cache][0] is not True:
-            self._refuse(
+            raise self._refused(
                 "io='native' needs cache='none' or 'directsync'",
                 driver.location,
                 "QEMU opens no image with aio=native through the page cache",
             )
         if driver.discard not in (None, "unmap", "ignore"):
-            self._refuse(f"discard='{driver.discard}' is unknown", driver.location)
+            raise self._refused(
+                f"discard='{driver.discard}' is unknown",
+                driver.location,
+                "it is 'unmap' or 'ignore'",
+            )
         self.common = _Common(
             _CACHE[cache],
             cast("graph.Aio | None", driver.io),
             cast("graph.Discard | None", driver.discard),
         )
         self.read_only = bool(disk.readonly) or disk.device == "cdrom"
+        self._check_switch("copy_on_read", driver.copy_on_read, driver.location)
         if driver.copy_on_read is True and self.read_only:
-            self._refuse("copy_on_read needs a disk that is written to", driver.location)
+            raise self._refused(
+                "copy_on_read needs a disk that is written to", driver.location, "leave it out"
+            )
 
-    def _refuse(self, message: str, place: Location | None, remedy: str | None = None) -> NoReturn:
-        raise TranslationError(
+    def _refused(
+        self, message: str, place: Location | None, remedy: str | None = None
+    ) -> TranslationError:
+        return TranslationError(
             message, location=place or self.disk.location, disk=self.disk.name, remedy=remedy
         )
+
+    def _check_switch(self, name: str, value: object, place: Location | None) -> None:
+        if isinstance(value, Malformed):
+            raise self._refused(f"{name}='{value}' is neither 'on' nor 'off'", place)
 
     def build(self) -> graph.AnyBlock:
         disk = self.disk
         if disk.auth is not None or disk.encryption is not None:
-            self._refuse(
+            raise self._refused(
                 "authentication and encryption are not translated yet",
                 (disk.auth or disk.encryption or disk).location,
+                _NOT_YET,
             )
         top = disk.image
         writable: dict[int, bool] = {id(top): not self.read_only}
@@ -143,9 +176,22 @@ class _Builder:
             for below in image.below:
                 if isinstance(below, Image):
                     writable[id(below)] = writable[id(image)] and is_quorum
+        # What can be refused, in the order of the document, so that the first mistake is reported.
+        storages: dict[int, graph.AnyBlock] = {}
+        for image in order:
+            if isinstance(image.source, Quorum):
+                self._driver(image, above_quorum=True)
+                self._check_quorum(image, image.source, writable[id(image)])
+            else:
+                self._driver(image)
+                name = self.names.beside(names[id(image)], "s")
+                storages[id(image)] = self._storage(image, name)
         done: dict[int, graph.AnyBlock] = {}
         for image in reversed(order):
-            done[id(image)] = self._image(image, names[id(image)], writable[id(image)], done)
+            storage = storages.get(id(image))
+            done[id(image)] = self._image(
+                image, names[id(image)], writable[id(image)], storage, done
+            )
         node = done[id(top)]
         if disk.driver.copy_on_read is True:
             node = graph.CopyOnRead(
@@ -154,20 +200,26 @@ class _Builder:
         return node
 
     def _image(
-        self, image: Image, name: str, writable: bool, done: dict[int, graph.AnyBlock]
+        self,
+        image: Image,
+        name: str,
+        writable: bool,
+        storage: graph.AnyBlock | None,
+        done: dict[int, graph.AnyBlock],
     ) -> graph.AnyBlock:
-        if isinstance(image.source, Quorum):
-            driver = self._driver(image, above_quorum=True)
-            if driver is None:
-                return self._quorum(image, image.source, name, writable, done)
-            quorum = self._quorum(
-                image, image.source, self.names.beside(name, "q"), writable, done, below_format=True
-            )
-            return self._format(image, driver, quorum, name, writable, done)
-        driver = self._driver(image)
-        assert driver is not None
-        storage = self._storage(image, self.names.beside(name, "s"))
-        return self._format(image, driver, storage, name, writable, done)
+        """An image's top node, once those below it are done; a quorum has no storage."""
+        if storage is not None:
+            driver = self._driver(image)
+            assert driver is not None
+            return self._format(image, driver, storage, name, writable, done)
+        assert isinstance(image.source, Quorum)
+        driver = self._driver(image, above_quorum=True)
+        if driver is None:
+            return self._quorum(image, image.source, name, writable, done)
+        quorum = self._quorum(
+            image, image.source, self.names.beside(name, "q"), writable, done, below_format=True
+        )
+        return self._format(image, driver, quorum, name, writable, done)
 
     def _driver(self, image: Image, *, above_quorum: bool = False) -> str | None:
         """QEMU's driver for an image's format; None for a quorum with nothing above it."""
@@ -177,18 +229,55 @@ class _Builder:
         if format is None:
             if image is self.disk.image:
                 return "raw"  # libvirt's default for a disk; it probes nothing either
-            self._refuse(
+            raise self._refused(
                 "the format is not given, and QEMU would guess it from what the guest wrote",
                 image.location,
                 "name it: <format type='raw'/>, or what 'qemu-img info' says of an image you trust",
             )
-        if format not in _DRIVERS:
-            self._refuse(
+        # libvirt's 'fat' is a directory's format.
+        if format not in _DRIVERS or (format == "fat" and image.source.type != "dir"):
+            raise self._refused(
                 f"QEMU has no driver for the format '{format}'",
                 image.location,
-                f"formats are: {', '.join(sorted(_DRIVERS))}",
+                f"formats are: {', '.join(sorted(_DRIVERS.keys() - {'fat'}))}",
             )
         return _DRIVERS[format]
+
+    def _check_quorum(self, image: Image, quorum: Quorum, writable: bool) -> None:
+        """Refuse what QEMU would refuse of a quorum, and what it would misread."""
+        place = quorum.location or image.location
+        for member in quorum.members:
+            if isinstance(member, Terminator):
+                raise self._refused(
+                    "an empty <backingStore/> is no member", member.location or place, "remove it"
+                )
+        members = len(quorum.members)
+        threshold = self._threshold(quorum, members, place)
+        rewrite, blkverify = quorum.rewrite_corrupted, quorum.blkverify
+        self._check_switch("rewrite_corrupted", rewrite, place)
+        self._check_switch("blkverify", blkverify, place)
+        if quorum.read_pattern not in (None, "quorum", "fifo"):
+            raise self._refused(
+                f"the read pattern '{quorum.read_pattern}' is unknown",
+                place,
+                "it is 'quorum' or 'fifo'",
+            )
+        if blkverify and (members, threshold) != (2, 2):
+            raise self._refused(
+                "blkverify needs exactly two members and a threshold of 2",
+                place,
+                f"here are {members} and {threshold}; without it, members are voted on",
+            )
+        if blkverify and rewrite:
+            raise self._refused(
+                "rewrite_corrupted cannot go with blkverify", place, "leave one of them out"
+            )
+        if rewrite and not writable:
+            raise self._refused(
+                "rewrite_corrupted needs a quorum that is written to",
+                place,
+                "leave it out, or <readonly/>; a backing image is never written to",
+            )
 
     def _quorum(
         self,
@@ -200,61 +289,47 @@ class _Builder:
         *,
         below_format: bool = False,
     ) -> graph.Quorum:
-        place = quorum.location or image.location
-        members = []
-        for member in quorum.members:
-            if isinstance(member, Terminator):
-                self._refuse(
-                    "an empty <backingStore/> is no member", member.location or place, "remove it"
-                )
-            members.append(done[id(member)])
-        threshold = self._threshold(quorum, len(members), place)
-        rewrite, blkverify = quorum.rewrite_corrupted, quorum.blkverify
-        for value in (rewrite, blkverify):
-            if isinstance(value, Malformed):
-                self._refuse(f"'{value}' is neither 'on' nor 'off'", place)
-        if quorum.read_pattern not in (None, "quorum", "fifo"):
-            self._refuse(
-                f"the read pattern '{quorum.read_pattern}' is unknown",
-                place,
-                "it is 'quorum' or 'fifo'",
-            )
-        if blkverify and (len(members), threshold) != (2, 2):
-            self._refuse("blkverify needs exactly two members and a threshold of 2", place)
-        if blkverify and rewrite:
-            self._refuse("rewrite_corrupted cannot go with blkverify", place)
-        if rewrite and not writable:
-            self._refuse("rewrite_corrupted needs a disk that is written to", place)
+        """The node of a quorum that was checked."""
         direct, no_flush = self.common.cache
         return graph.Quorum(
             node_name=name,
             read_only=not writable,
             cache_direct=direct,
             cache_no_flush=no_flush,
+            # Without it, zeroes that are written with unmap reach the members as zeroes.
+            discard="unmap" if below_format else self.common.discard,
             detect_zeroes=None if below_format else self._detect_zeroes(image),
-            children=tuple(members),
-            vote_threshold=threshold,
+            children=tuple(done[id(one)] for one in quorum.members),
+            vote_threshold=cast("int", quorum.vote_threshold),
             read_pattern=cast("graph.ReadPattern | None", quorum.read_pattern),
-            rewrite_corrupted=True if rewrite else None,
-            blkverify=True if blkverify else None,
+            rewrite_corrupted=True if quorum.rewrite_corrupted else None,
+            blkverify=True if quorum.blkverify else None,
         )
 
     def _threshold(self, quorum: Quorum, members: int, place: Location | None) -> int:
         threshold = quorum.vote_threshold
         if threshold is None:
-            self._refuse(
+            raise self._refused(
                 "the quorum has no threshold",
                 place,
                 "say how many members must agree: threshold='2'",
             )
         if isinstance(threshold, Malformed) or not 1 <= threshold <= _LARGEST_THRESHOLD:
-            self._refuse(
-                f"the threshold '{threshold}' is no number from 1 to {_LARGEST_THRESHOLD}", place
+            raise self._refused(
+                f"the threshold '{threshold}' is no number from 1 to {_LARGEST_THRESHOLD}",
+                place,
+                "it says how many members must agree",
             )
         if not members:
-            self._refuse("the quorum has no members", place, "each is a <backingStore type='…'>")
+            raise self._refused(
+                "the quorum has no members", place, "each is a <backingStore type='…'>"
+            )
         if threshold > members:
-            self._refuse(f"the threshold is {threshold}, but there are {members} members", place)
+            raise self._refused(
+                f"the threshold is {threshold}, but there {_are(members)}",
+                place,
+                "lower it, or add members: each is a <backingStore type='…'>",
+            )
         return threshold
 
     def _detect_zeroes(self, image: Image) -> graph.DetectZeroes | None:
@@ -263,7 +338,11 @@ class _Builder:
         if image is not self.disk.image or said is None:
             return None
         if said not in ("off", "on", "unmap"):
-            self._refuse(f"detect_zeroes='{said}' is unknown", self.disk.driver.location)
+            raise self._refused(
+                f"detect_zeroes='{said}' is unknown",
+                self.disk.driver.location,
+                "it is 'off', 'on' or 'unmap'",
+            )
         if said == "unmap" and self.common.discard != "unmap":
             return "on"
         return cast("graph.DetectZeroes", said)
@@ -282,9 +361,10 @@ class _Builder:
         backing: graph.AnyBlock | graph.NoBacking | None = None
         if isinstance(image.backing, Image):
             if driver not in _WITH_BACKING:
-                self._refuse(
+                raise self._refused(
                     f"the format '{image.format or 'raw'}' has no backing images",
                     image.backing.location,
+                    "qcow, qcow2, qed and vmdk have",
                 )
             backing = done[id(image.backing)]
         elif isinstance(image.backing, Terminator) and driver in _WITH_BACKING:
@@ -292,6 +372,7 @@ class _Builder:
         read_only = not writable
         detect_zeroes = self._detect_zeroes(image)
         offset, size = self._slice(image)
+        cache_size = self._cache_size(image, driver)
         if driver == "raw":
             return graph.Raw(
                 node_name=name, read_only=read_only, discard=discard, detect_zeroes=detect_zeroes,
@@ -305,7 +386,7 @@ class _Builder:
         return graph.Format(
             node_name=name, read_only=read_only, discard=discard, detect_zeroes=detect_zeroes,
             cache_direct=direct, cache_no_flush=no_flush, format=driver, file=file, backing=backing,
-            cache_size=self._cache_size(image, driver),
+            cache_size=cache_size,
         )  # fmt: skip
 
     def _slice(self, image: Image) -> tuple[int | None, int | None]:
@@ -318,8 +399,14 @@ class _Builder:
             or one.type != "storage"
             or not isinstance(one.offset, int)
             or not isinstance(one.size, int)
+            or one.offset < 0
+            or one.size < 0
         ):
-            self._refuse("a slice is one <slice type='storage' offset='…' size='…'/>", one.location)
+            raise self._refused(
+                "this is no slice that QEMU could take",
+                one.location,
+                "it is one <slice type='storage' offset='…' size='…'/>, in bytes",
+            )
         return one.offset, one.size
 
     def _cache_size(self, image: Image, driver: str) -> int | None:
@@ -327,33 +414,40 @@ class _Builder:
         if cache is None or cache.max_size is None:
             return None
         unit = _UNITS.get(cache.unit.lower() if cache.unit is not None else None)
-        if driver != "qcow2" or unit is None or not isinstance(cache.max_size, int):
-            self._refuse(
-                "a metadata cache is a size in bytes or a unit, of a qcow2 image", cache.location
+        size = cache.max_size
+        if driver != "qcow2" or unit is None or not isinstance(size, int) or size < 0:
+            raise self._refused(
+                "this is no metadata cache that QEMU could take",
+                cache.location,
+                "it is <max_size unit='KiB'>…</max_size>, for a qcow2 image",
             )
-        return cache.max_size * unit
+        return size * unit
 
     def _storage(self, image: Image, name: str) -> graph.AnyBlock:
         source = image.source
         place = source.location or image.location
         if isinstance(source, StoredSource):
             for what, value in (
-                ("authentication", source.auth),
-                ("encryption", source.encryption),
-                ("persistent reservations", source.reservations),
+                ("authentication is", source.auth),
+                ("encryption is", source.encryption),
+                ("persistent reservations are", source.reservations),
             ):
                 if value is not None:
-                    self._refuse(f"{what} is not translated yet", value.location or place)
+                    raise self._refused(
+                        f"{what} not translated yet", value.location or place, _NOT_YET
+                    )
         direct, no_flush = self.common.cache
         match source:
             case FileSource() | BlockSource():
                 if isinstance(source, FileSource) and source.fdgroup is not None:
-                    self._refuse(
-                        "an fdgroup is not translated: its descriptors are libvirt's", place
+                    raise self._refused(
+                        "an fdgroup is not translated: its descriptors are libvirt's",
+                        place,
+                        "name the file alone",
                     )
                 path = source.file if isinstance(source, FileSource) else source.dev
                 if not path:
-                    self._refuse("the image has no source", place, "name its file or device")
+                    raise self._refused("the image has no source", place, "name its file or device")
                 cls = graph.File if isinstance(source, FileSource) else graph.HostDevice
                 return cls(
                     node_name=name, auto_read_only=True, discard="unmap", cache_direct=direct,
@@ -364,28 +458,48 @@ class _Builder:
                     node_name=name, auto_read_only=True, discard="unmap", cache_direct=direct,
                     cache_no_flush=no_flush, server=self._nbd_server(source), export=source.name,
                 )  # fmt: skip
-        self._refuse(
+        raise self._refused(
             f"the source '{source.protocol or source.type}' is not translated yet",
             place,
-            "file, block and network with protocol 'nbd' are",
+            f"file, block and network with protocol 'nbd' are; {_NOT_YET}",
         )
 
     def _nbd_server(self, source: NbdSource) -> graph.TcpServer | graph.UnixServer:
         if source.tls:
-            self._refuse("TLS is not translated yet", source.location)
+            raise self._refused(
+                "TLS is not translated yet"
+                if source.tls is True
+                else f"tls='{source.tls}' is neither 'yes' nor 'no'",
+                source.location,
+                _NOT_YET if source.tls is True else None,
+            )
         hosts = source.hosts
         if len(hosts) != 1:
-            self._refuse(f"nbd takes one <host>, here are {len(hosts)}", source.location)
+            raise self._refused(
+                f"nbd takes one <host>, here are {len(hosts)}",
+                source.location,
+                "name one: <host name='…' port='…'/>",
+            )
         host = hosts[0]
         if host.transport == "unix":
             if not host.socket:
-                self._refuse("a host with transport='unix' needs a socket", host.location)
+                raise self._refused(
+                    "a host with transport='unix' needs a socket",
+                    host.location,
+                    "name its path: socket='…'",
+                )
             return graph.UnixServer(path=host.socket)
         if host.transport not in (None, "tcp"):
-            self._refuse(f"QEMU reaches no nbd server over '{host.transport}'", host.location)
+            raise self._refused(
+                f"QEMU reaches no nbd server over '{host.transport}'",
+                host.location,
+                "transport is 'tcp' or 'unix'",
+            )
         if not host.name:
-            self._refuse("the host has no name", host.location)
+            raise self._refused(
+                "the host has no name", host.location, "say where the server is: name='…'"
+            )
         port = 10809 if host.port is None else host.port
         if isinstance(port, Malformed) or not 1 <= port <= 65535:
-            self._refuse(f"the port '{port}' is no number from 1 to 65535", host.location)
+            raise self._refused(f"the port '{port}' is no number from 1 to 65535", host.location)
         return graph.TcpServer(host=host.name, port=str(port))

@@ -11,7 +11,7 @@ from virtquorum.qemu.graph import AnyBlock, options, uses_null
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["dotted", "drive_arguments", "shell_lines"]
+__all__ = ["as_json", "dotted", "drive_arguments", "shell_lines"]
 
 _DRIVE_DEFAULTS = ("read-only", "cache", "discard", "detect-zeroes")
 
@@ -20,17 +20,23 @@ def drive_arguments(top: AnyBlock, id: str) -> list[str]:
     """``-drive`` and its value for a graph; ``id`` is what a ``-device`` will call it.
 
     A graph that ends a chain goes through ``file=json:…``: dotted keys have
-    no null.  What ``-drive`` has a default for it would put over the JSON's
-    own (``blockdev_init``), so for the top node that stands beside it.
+    no null.
     """
     spelled = options(top)
-    if uses_null(top):
-        beside = {key: spelled.pop(key) for key in _DRIVE_DEFAULTS if key in spelled}
-        pairs = [("file", f"json:{json_text(spelled)}"), *dotted(beside)]
-    else:
-        pairs = dotted(spelled)
+    pairs = as_json(spelled) if uses_null(top) else dotted(spelled)
     pairs += [("if", "none"), ("id", id)]
     return ["-drive", ",".join(f"{key}={value.replace(',', ',,')}" for key, value in pairs)]
+
+
+def as_json(spelled: dict[str, Json]) -> list[tuple[str, str]]:
+    """BlockdevOptions as ``file=json:…``, and what has to stand beside it.
+
+    What ``-drive`` has a default for it would put over the JSON's own
+    (``blockdev_init``), so for the top node that stands outside.
+    """
+    beside = {key: value for key, value in spelled.items() if key in _DRIVE_DEFAULTS}
+    inside = {key: value for key, value in spelled.items() if key not in _DRIVE_DEFAULTS}
+    return [("file", f"json:{json_text(inside)}"), *dotted(beside)]
 
 
 def dotted(value: dict[str, Json]) -> list[tuple[str, str]]:

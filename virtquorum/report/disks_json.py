@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from virtquorum.model.image import ForeignSource, Image, Quorum, Terminator
+from virtquorum.model.image import Image, Quorum, Terminator
 from virtquorum.model.node import Described, Node
+from virtquorum.model.source import ForeignSource
 from virtquorum.report.location import where
 from virtquorum.xml.plan import fields_of
 
@@ -42,6 +43,11 @@ def _disk(disk: Disk) -> dict[str, Json]:
         "shareable": bool(disk.shareable),
         "transient": disk.transient is not None,
         "serial": disk.serial,
+        "wwn": disk.wwn,
+        "alias": disk.alias,
+        "boot_order": disk.boot.order if disk.boot is not None else None,
+        "auth": _fields(disk.auth) if disk.auth is not None else None,
+        "encryption": _fields(disk.encryption) if disk.encryption is not None else None,
         "driver": _fields(disk.driver),
         "image": _image(disk.image),
     }
@@ -69,21 +75,32 @@ def _own(image: Image, done: dict[int, dict[str, Json]]) -> dict[str, Json]:
         "type": source.type,
         "protocol": source.protocol,
         "format": image.format,
+        "index": image.index,
         "nodename": image.nodename,
+        "metadata_cache": _fields(image.metadata_cache) if image.metadata_cache else None,
         "where": where(source),
     }
     if isinstance(source, Quorum):
         own["quorum"] = {
             "threshold": source.vote_threshold,
+            "threshold_by_element": source.threshold is None
+            and source.threshold_element is not None,
+            "format_above": None if image.format == "quorum" else image.format,
             "read_pattern": source.read_pattern,
             "rewrite_corrupted": source.rewrite_corrupted,
             "blkverify": source.blkverify,
             "members": [_below(one, done) for one in source.members],
         }
     else:
-        own["source"] = _fields(source) if not isinstance(source, ForeignSource) else {}
+        own["source"] = _foreign(source) if isinstance(source, ForeignSource) else _fields(source)
         own["backing"] = None if image.backing is None else _below(image.backing, done)
     return own
+
+
+def _foreign(source: ForeignSource) -> dict[str, Json]:
+    """The attributes of a source that the model does not know."""
+    element = source.element
+    return {"attributes": dict(element.attributes) if element is not None else {}}
 
 
 def _below(image: AnyImage, done: dict[int, dict[str, Json]]) -> Json:

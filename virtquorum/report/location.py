@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from virtquorum.model.image import ForeignSource, Quorum
+from virtquorum.model.image import Quorum
+from virtquorum.model.source import ForeignSource
 
 if TYPE_CHECKING:
+    from virtquorum.model.image import AnySource
     from virtquorum.model.parts import Host, PciAddress
-    from virtquorum.model.sources import AnySource
 
 __all__ = ["other_hosts", "where"]
 

@@ -18,9 +18,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from virtquorum.model.image import ForeignSource, Image, Quorum, Terminator
+from virtquorum.model.image import Image, Quorum, Terminator
 from virtquorum.model.node import Malformed
+from virtquorum.model.source import ForeignSource
 from virtquorum.report.location import other_hosts, where
+from virtquorum.report.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,7 +35,7 @@ __all__ = ["Paint", "Role", "draw_disks", "quorum_words"]
 
 #: What a piece of text is, for its colour.
 Role = Literal["target", "quorum", "format", "line", "odd", "place", "word"]
-#: Colours a text, or leaves it; makes it safe for a terminal in any case.
+#: Colours a text, or leaves it.
 Paint = "Callable[[str, Role], str]"
 
 _UNICODE = ("├── ", "└── ", "│   ")
@@ -44,10 +46,15 @@ _WIDEST = 12
 
 
 class _Piece(NamedTuple):
-    """A text and what it is."""
+    """A text and what it is; made by ``_piece`` where the text is a document's."""
 
     text: str
     role: Role
+
+
+def _piece(text: str, role: Role) -> _Piece:
+    """A text without what would steer a terminal: it has the width that it will have there."""
+    return _Piece(printable(text), role)
 
 
 class _Entry(NamedTuple):
@@ -62,11 +69,7 @@ class _Entry(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """A line to be drawn: what stands before the entry, and what its second line begins with.
-
-    ``parts`` are the texts and roles of the lead, the last padded to the
-    entry's column.
-    """
+    """A line to be drawn: what stands before the entry, and what its second line begins with."""
 
     lead: list[_Piece]
     entry: _Entry
@@ -115,10 +118,10 @@ def draw_disks(
 
 def _head(disk: Disk) -> tuple[_Piece, _Piece]:
     """What stands before a disk's image: its target, its bus and device."""
-    name = _Piece(disk.name, "target") if disk.name else _Piece("(no target)", "odd")
+    name = _piece(disk.name, "target") if disk.name else _Piece("(no target)", "odd")
     bus = disk.target.bus if disk.target is not None else None
     device = disk.device if disk.device != "disk" else None
-    return name, _Piece(" ".join(one for one in (bus, device) if one), "word")
+    return name, _piece(" ".join(one for one in (bus, device) if one), "word")
 
 
 def _draw_members(
@@ -228,8 +231,8 @@ def _describe(image: AnyImage, disk: Disk | None, *, member: bool = False) -> _E
     """Format, type and location of an image, and what else is said of it."""
     if isinstance(image, Terminator):
         if member:
-            return _Entry((), [_Piece("empty", "odd")])
-        return _Entry((), [_Piece("nothing: the chain ends here", "line")])
+            return _Entry((), [_piece("empty", "odd")])
+        return _Entry((), [_piece("nothing: the chain ends here", "line")])
     source = image.source
     columns: tuple[_Piece, ...] = ()
     rest: list[_Piece] = []
@@ -237,24 +240,24 @@ def _describe(image: AnyImage, disk: Disk | None, *, member: bool = False) -> _E
         said, odd = quorum_words(source)
         if image.format not in (None, "quorum"):
             said = f"{image.format} above {said}"
-        rest.append(_Piece(said, "quorum"))
-        rest += [_Piece(one, "odd") for one in odd]
+        rest.append(_piece(said, "quorum"))
+        rest += [_piece(one, "odd") for one in odd]
         rest += _policy(source)
     else:
         format = image.format or ("raw" if disk is not None else None)  # raw: libvirt's default
         kind = "odd" if isinstance(source, ForeignSource) else "word"
         columns = (
-            _Piece(format, "format") if format else _Piece("no format", "odd"),
-            _Piece(source.type, kind),  # type: ignore[arg-type]
+            _piece(format, "format") if format else _piece("no format", "odd"),
+            _piece(source.type, kind),  # type: ignore[arg-type]
         )
         place = where(source)
         if place is not None:
-            rest.append(_Piece(place, "place"))
+            rest.append(_piece(place, "place"))
         elif disk is not None and disk.device in ("cdrom", "floppy"):
-            rest.append(_Piece("no medium", "line"))
+            rest.append(_piece("no medium", "line"))
         else:
-            rest.append(_Piece("no source", "odd"))
-        rest += [_Piece(f"or {host}", "word") for host in other_hosts(source)]
+            rest.append(_piece("no source", "odd"))
+        rest += [_piece(f"or {host}", "word") for host in other_hosts(source)]
         rest += _about(image, disk)
     if image.nodename is not None:
         rest.append(_said("nodename", image.nodename))
@@ -291,7 +294,7 @@ def _said(name: str, value: object) -> _Piece:
     """``name=value``, as the document has it."""
     text = ("on" if value else "off") if isinstance(value, bool) else str(value)
     plain = text and all(one.isalnum() or one in "._-+/:@%" for one in text)
-    return _Piece(
+    return _piece(
         f"{name}={text}" if plain else f"{name}='{text}'",
         "odd" if isinstance(value, Malformed) else "word",
     )
@@ -312,21 +315,21 @@ def _about(image: Image, disk: Disk | None) -> list[_Piece]:
     if snapshot := getattr(source, "snapshot", None):
         words.append(_said("snapshot", snapshot))
     for one in getattr(source, "slices", ()):
-        words.append(_Piece(f"slice of {one.size} bytes at {one.offset}", "word"))
+        words.append(_piece(f"slice of {one.size} bytes at {one.offset}", "word"))
     encryption: Encryption | None = getattr(source, "encryption", None)
     if encryption is None and disk is not None:
         encryption = disk.encryption
     if encryption is not None:
-        words.append(_Piece(encryption.format or "encrypted", "word"))
+        words.append(_piece(encryption.format or "encrypted", "word"))
     auth = getattr(source, "auth", None)
     if auth is None and disk is not None:
         auth = disk.auth
     if auth is not None:
         words.append(_said("auth", auth.username or "?"))
     if getattr(source, "tls", None) is True:
-        words.append(_Piece("tls", "word"))
+        words.append(_piece("tls", "word"))
     if getattr(source, "reservations", None) is not None:
-        words.append(_Piece("reservations", "word"))
+        words.append(_piece("reservations", "word"))
     return words
 
 
@@ -336,7 +339,7 @@ def _flags(disk: Disk) -> list[_Piece]:
         words.append(_said("cache", disk.driver.cache))
     for name in ("readonly", "shareable"):
         if getattr(disk, name):
-            words.append(_Piece(name, "word"))
+            words.append(_piece(name, "word"))
     if disk.transient is not None:
-        words.append(_Piece("transient", "word"))
+        words.append(_piece("transient", "word"))
     return words

@@ -16,7 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from virtquorum.errors import EditError
-from virtquorum.model.image import ForeignSource, Image, Quorum, Terminator
+from virtquorum.model.image import Image, Quorum, Terminator
 from virtquorum.model.node import (
     Comment,
     Described,
@@ -25,6 +25,7 @@ from virtquorum.model.node import (
     Instruction,
     StrayText,
 )
+from virtquorum.model.source import ForeignSource
 from virtquorum.xml.document import Element, Markup
 from virtquorum.xml.parse import is_layout
 from virtquorum.xml.plan import Plan, Run, Step, backing_plan, disk_plan, node_plan, source_plan

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from virtquorum.model.disk import Disk, Driver
-from virtquorum.model.image import ForeignSource, Image, Quorum, Terminator
+from virtquorum.model.image import Image, Quorum, Terminator
 from virtquorum.model.node import (
     Comment,
     ForeignAttribute,
@@ -20,6 +20,7 @@ from virtquorum.model.node import (
     StrayText,
     Unmodelled,
 )
+from virtquorum.model.source import ForeignSource
 from virtquorum.model.sources import source_class
 from virtquorum.xml.document import Child, Element, Markup
 from virtquorum.xml.plan import (

@@ -97,28 +97,6 @@ def _getter(fields: list[str]) -> Callable[[object], tuple[object, ...]]:
     return attrgetter(*fields, *fields[: len(fields) == 1])
 
 
-class Run:
-    """Attributes that stand side by side and belong to one slot.
-
-    ``get`` takes all their values from a node at once; ``spelled`` has for
-    each what stands before it and how it is spelled.  ``known`` remembers how
-    a set of values is written: the drivers of a thousand disks are alike.
-    """
-
-    __slots__ = ("get", "known", "slot", "spelled")
-
-    def __init__(self, slot: int, leaves: list[tuple[str, Leaf]]) -> None:
-        self.slot = slot
-        self.get = _getter([leaf.field for _, leaf in leaves])
-        self.spelled = [(f" {name}='", leaf.spell) for name, leaf in leaves]
-        self.known: dict[tuple[object, ...], str] = {}
-
-
-def _getter(fields: list[str]) -> Callable[[object], tuple[object, ...]]:
-    get = attrgetter(*fields)
-    return get if len(fields) > 1 else lambda node: (get(node),)
-
-
 class Leaf:
     """A field that is a text: its slot, its name, how it is read and spelled."""
 

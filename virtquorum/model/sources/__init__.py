@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeAlias
 
-from virtquorum.model.image import ForeignSource, Quorum, Source
+from virtquorum.model.source import Source
 
 if TYPE_CHECKING:
     from virtquorum.model.sources.block import BlockSource
@@ -34,10 +34,8 @@ if TYPE_CHECKING:
     from virtquorum.model.sources.volume import VolumeSource
     from virtquorum.model.sources.vxhs import VxhsSource
 
-    AnySource: TypeAlias = (
-        Quorum
-        | ForeignSource
-        | FileSource
+    KnownSource: TypeAlias = (
+        FileSource
         | BlockSource
         | DirSource
         | VolumeSource
@@ -60,7 +58,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SOURCES",
-    "AnySource",
     "BlockSource",
     "DirSource",
     "FileSource",

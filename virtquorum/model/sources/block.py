@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from virtquorum.model.image import LocalSource
 from virtquorum.model.node import node
+from virtquorum.model.source import LocalSource
 from virtquorum.model.spelling import Text, attribute
 
 __all__ = ["BlockSource"]

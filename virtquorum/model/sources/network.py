@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from virtquorum.model.image import StoredSource
 from virtquorum.model.node import node
 from virtquorum.model.parts import Host
+from virtquorum.model.source import StoredSource
 from virtquorum.model.spelling import Integer, Text, attribute, children
 
 __all__ = ["CurlSource", "NetworkSource"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from virtquorum.model.image import LocalSource
 from virtquorum.model.node import node
 from virtquorum.model.parts import PciAddress
+from virtquorum.model.source import LocalSource
 from virtquorum.model.spelling import Integer, Text, YesNo, attribute, child
 
 __all__ = ["NvmeSource"]

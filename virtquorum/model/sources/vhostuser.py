@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from virtquorum.model.image import Source
 from virtquorum.model.node import node
+from virtquorum.model.source import Source
 from virtquorum.model.spelling import Integer, Text, YesNo, attribute
 
 __all__ = ["VhostUserSource"]
