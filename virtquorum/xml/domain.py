@@ -14,8 +14,7 @@ from virtquorum.errors import EditError, InputError, WrongRootError
 from virtquorum.model.disk import Disk
 from virtquorum.model.image import Image, Quorum
 from virtquorum.xml.document import DEFAULT_LIMITS, Document, Element, Limits
-from virtquorum.xml.format import INDENT, format_disk, format_image, write_tree
-from virtquorum.xml.parse import parse_disk
+from virtquorum.xml.parse import INDENT, parse_disk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,6 +135,8 @@ class Domain:
 
         What stands before and after the root element stays as it is.
         """
+        from virtquorum.xml.format import format_disk, write_tree
+
         if disks_only:
             return self._spliced(
                 [
@@ -264,6 +265,8 @@ class Domain:
         return self._element(quorum)
 
     def _written(self, new: Disk | AnyImage, pad: str) -> str:
+        from virtquorum.xml.format import format_disk, format_image
+
         return format_disk(new, pad) if isinstance(new, Disk) else format_image(new, pad)
 
     def _beside(self, element: Element, new: Disk | AnyImage, *, behind: bool) -> Domain:

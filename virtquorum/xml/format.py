@@ -27,7 +27,7 @@ from virtquorum.model.node import (
 )
 from virtquorum.model.source import ForeignSource
 from virtquorum.xml.document import Element, Markup
-from virtquorum.xml.parse import is_layout
+from virtquorum.xml.parse import INDENT, is_layout
 from virtquorum.xml.plan import Plan, Run, Step, backing_plan, disk_plan, node_plan, source_plan
 
 if TYPE_CHECKING:
@@ -38,9 +38,8 @@ if TYPE_CHECKING:
     from virtquorum.model.node import Unmodelled
     from virtquorum.xml.plan import Context
 
-__all__ = ["INDENT", "escape", "format_disk", "format_image", "write_tree"]
+__all__ = ["escape", "format_disk", "format_image", "write_tree"]
 
-INDENT: Final = "  "
 _REMEMBERED: Final = 256
 
 _SPECIAL: Final = re.compile("[&<>'\"\t\n\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")

@@ -42,10 +42,12 @@ if TYPE_CHECKING:
     from virtquorum.model.image import AnyImage
     from virtquorum.model.node import Node
 
-__all__ = ["SPACE", "foreign_element", "parse_disk", "parse_image"]
+__all__ = ["INDENT", "SPACE", "foreign_element", "parse_disk", "parse_image"]
 
 #: White space by XML's definition.
 SPACE = " \t\r\n"
+#: What libvirt puts before each level of elements.
+INDENT = "  "
 
 Slots = list[dict[str, Any]]
 
