@@ -52,11 +52,12 @@ def main() -> int:
         for image, format in zip(members, formats, strict=True):
             run("qemu-img", "create", "-q", "-f", format, str(image), "16M")
 
-        arguments = json.loads(output(sys.executable, "-m", "virtquorum", "args", "--json", str(xml)))
-        with served(members[2], socket):
-            with qemu(arguments, folder) as disk:
-                say(f"QEMU opens the quorum. Write a megabyte of {GOOD} through it, then stop QEMU.")
-                disk.io(f"write -P {GOOD} 0 1M")
+        arguments = json.loads(
+            output(sys.executable, "-m", "virtquorum", "args", "--json", str(xml))
+        )
+        with served(members[2], socket), qemu(arguments, folder) as disk:
+            say(f"QEMU opens the quorum. Write a megabyte of {GOOD} through it, then stop QEMU.")
+            disk.io(f"write -P {GOOD} 0 1M")
         say("Every member has the write.")
         for image, format in zip(members, formats, strict=True):
             run("qemu-io", "-f", format, "-r", "-c", f"read -P {GOOD} 0 1M", str(image))
@@ -82,7 +83,9 @@ def placed(domain: Domain, members: list[Path], socket: Path) -> Domain:
         source = member.source
         if isinstance(source, NbdSource):
             (host,) = source.hosts
-            moved = replace(member, source=replace(source, hosts=(replace(host, socket=str(socket)),)))
+            moved = replace(
+                member, source=replace(source, hosts=(replace(host, socket=str(socket)),))
+            )
         else:
             assert isinstance(source, FileSource)
             moved = replace(member, source=replace(source, file=str(path)))

@@ -12,9 +12,13 @@ def run() -> None:
 
         print(f"virtquorum {__version__}")
         return
-    from virtquorum.cli.main import Streams, main
+    try:
+        from virtquorum.cli.main import Streams, main
 
-    sys.exit(main(sys.argv[1:], Streams.standard()))
+        code = main(sys.argv[1:], Streams.standard())
+    except KeyboardInterrupt:  # while modules are imported, or the interpreter ends
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

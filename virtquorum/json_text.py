@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TypeAlias
 
 __all__ = ["Json", "json_text"]
@@ -10,8 +11,12 @@ __all__ = ["Json", "json_text"]
 Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
 
 
-def json_text(value: Json, *, indent: int | None = None) -> str:
-    """What ``json.dumps(value, ensure_ascii=False, indent=indent)`` gives, but for the spaces.
+#: What is written as an escape: what would steer a terminal, and lone surrogates.
+_UNSAFE = re.compile("[^ -~]")
+
+
+def json_text(value: Json, *, indent: int | None = None, ascii_only: bool = False) -> str:
+    """JSON with the characters that people can read as they are; all others are escapes.
 
     Without ``indent`` all is on one line and without spaces.
     """
@@ -24,15 +29,12 @@ def json_text(value: Json, *, indent: int | None = None) -> str:
         if not is_value:
             continue
         if not isinstance(one, (dict, list)) or not one:
-            out.append(json.dumps(one, ensure_ascii=False))
+            out.append(_leaf(one, ascii_only))
             continue
         line = "" if indent is None else "\n" + " " * (indent * (level + 1))
         if isinstance(one, dict):
             out.append("{")
-            entries = [
-                (f"{json.dumps(key, ensure_ascii=False)}{colon}", below)
-                for key, below in one.items()
-            ]
+            entries = [(f"{_leaf(key, ascii_only)}{colon}", below) for key, below in one.items()]
         else:
             out.append("[")
             entries = [("", below) for below in one]
@@ -44,3 +46,15 @@ def json_text(value: Json, *, indent: int | None = None) -> str:
             for number, (key, below) in zip(range(last, -1, -1), reversed(entries), strict=True)
         )
     return "".join(out)
+
+
+def _leaf(value: Json, ascii_only: bool) -> str:
+    if ascii_only:
+        return json.dumps(value)
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else _UNSAFE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    sign = found[0]
+    return sign if sign.isprintable() else json.dumps(sign)[1:-1]

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from virtquorum.cli.inputs import MaxDepth, MaxSize, domains
 from virtquorum.cli.streams import Exit, Streams
-from virtquorum.errors import InputError
+from virtquorum.errors import EditError, InputError
 from virtquorum.qemu.build import build, is_empty, untranslated
 from virtquorum.qemu.drive import drive_arguments, shell_lines
-from virtquorum.qemu.names import Names
+from virtquorum.qemu.names import domain_names
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
-
-if TYPE_CHECKING:
-    from virtquorum.model.disk import Disk
 
 __all__ = ["command"]
 
@@ -63,7 +59,7 @@ def command(
     \b
       virtquorum args domain.xml
       virtquorum args --disk vda --json domain.xml
-      qemu-system-x86_64 … $(virtquorum args --oneline domain.xml | …)
+      eval "qemu-system-x86_64 -M none $(virtquorum args --oneline domain.xml)"
 
     Exit codes: 0 clean, 1 a disk cannot be translated, 2 usage, 3 input that
     cannot be read or is no domain XML.
@@ -78,35 +74,24 @@ def command(
     (domain,) = read
     if isinstance(domain, InputError):
         raise domain
-    chosen = [domain.disk(target) for target in disk or []]
+    try:
+        chosen = [domain.disk(target) for target in disk or []]
+    except EditError as error:
+        raise typer.BadParameter(str(error)) from None
     arguments: list[str] = []
-    used: set[str] = set()
-    ids: set[str] = set()
-    for number, one in enumerate(domain.disks):
-        names = Names(one, number, used)
-        if chosen and one not in chosen:
+    for one, names in zip(domain.disks, domain_names(domain.disks), strict=True):
+        if chosen and not any(one is other for other in chosen):
             continue
         if is_empty(one):
             streams.say(f"{one.location}: disk '{one.name}' has no medium, so no block node")
             continue
-        arguments += drive_arguments(build(one, names), _id(one, number, ids))
+        arguments += drive_arguments(build(one, names), names.drive)
         if left := untranslated(one):
             streams.say(f"{one.location}: disk '{one.name}': left to -device: {', '.join(left)}")
     if as_json:
-        streams.out.write(json.dumps(arguments, ensure_ascii=False) + "\n")
-    elif oneline:
-        streams.out.write(shlex.join(arguments) + "\n")
+        streams.write_json(list(arguments))
     else:
-        streams.out.write(shell_lines(arguments))
+        # File names are bytes: the output's encoding has no say in them.
+        text = shlex.join(arguments) + "\n" if oneline else shell_lines(arguments)
+        streams.write_bytes(text.encode("utf-8"))
     return Exit.CLEAN
-
-
-def _id(disk: Disk, number: int, ids: set[str]) -> str:
-    """The drive's id: what libvirt calls it, by the target."""
-    from virtquorum.qemu.names import NODE_NAME
-
-    id = f"drive-{disk.name}"
-    if disk.name is None or NODE_NAME.fullmatch(disk.name) is None or id in ids:
-        id = f"drive-disk{number}"
-    ids.add(id)
-    return id

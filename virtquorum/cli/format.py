@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from virtquorum.cli.inputs import MaxDepth, MaxSize, Paths, domains, real_path
 from virtquorum.cli.streams import Exit, Streams
-from virtquorum.errors import EditError, InputError
+from virtquorum.errors import EditError, InputError, UnreadableError
+from virtquorum.report.printable import printable
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def command(
     \b
       virtquorum format domain.xml
       virsh dumpxml web | virtquorum format -
-      virtquorum format --check --diff domains/
+      virtquorum format --check --diff domains
       virtquorum format --write --disks-only domain.xml
 
     Exit codes: 0 clean, 1 differences (--check, --diff), 2 usage,
@@ -58,7 +60,8 @@ def command(
         raise typer.BadParameter("--write needs files; standard input has none to write to")
     code = Exit.CLEAN
     read = changed = 0
-    for domain in domains(paths or [], streams, Limits(depth=max_depth, size=max_size)):
+    limits = Limits(depth=max_depth, size=max_size)
+    for domain in domains(paths or [], streams, limits, progress=check or diff or write):
         if isinstance(domain, InputError):
             streams.say(str(domain))
             code = Exit.UNREADABLE
@@ -74,14 +77,22 @@ def command(
         changed += differs
         if write:
             if differs:
-                _replace(domain, formatted, streams)
+                try:
+                    _replace(domain, formatted)
+                except UnreadableError as error:
+                    streams.say(str(error))
+                    code = Exit.UNREADABLE
+                    changed -= 1
+                else:
+                    streams.say(f"reformatted {domain.name}")
         elif check or diff:
             if differs:
                 code = max(code, Exit.FINDINGS)
+                streams.progress("")
                 if diff:
                     _show_difference(domain, formatted, streams)
                 if check:
-                    streams.out.write(f"would be reformatted: {domain.name}\n")
+                    streams.out.write(f"would be reformatted: {printable(domain.name)}\n")
         else:
             streams.write_bytes(formatted.to_bytes())
     if (check or write) and read > 1:
@@ -92,44 +103,59 @@ def command(
 
 
 def _show_difference(domain: Domain, formatted: Domain, streams: Streams) -> None:
+    """A unified diff, in the document's own bytes where they are UTF-8, for ``patch``."""
     from difflib import unified_diff
 
+    # The parts of a path are all that patch reads of it; a line end would break the header.
+    name = printable(domain.name)
     for line in unified_diff(
-        domain.text.splitlines(keepends=True),
-        formatted.text.splitlines(keepends=True),
-        domain.name,
-        f"{domain.name} (formatted)",
+        _lines(domain.text), _lines(formatted.text), name, name, "(as it is)", "(formatted)"
     ):
-        streams.out.write(
-            line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        )
+        ended = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        if streams.out.isatty():
+            streams.out.write(printable(ended[:-1], keep="\t\n\r") + "\n")
+        else:
+            streams.write_bytes(ended.encode())
 
 
-def _replace(domain: Domain, formatted: Domain, streams: Streams) -> None:
+def _lines(text: str) -> list[str]:
+    """The lines as patch sees them: other characters that end a line in Unicode are text."""
+    lines = text.split("\n")
+    return [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
+def _replace(domain: Domain, formatted: Domain) -> None:
     """Put the new text in the place of the file: wholly, or not at all."""
     path = real_path(domain)
     assert path is not None
     folder, name = os.path.split(path)
     try:
-        status = os.stat(path)
-        handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+        # The name of the file need not leave room for more than a few characters.
+        handle, temporary = tempfile.mkstemp(prefix=f".{name[:40]}.", dir=folder)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(formatted.to_bytes())
                 file.flush()
-                os.fchmod(file.fileno(), status.st_mode & 0o7777)
-                if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
-                    os.fchown(file.fileno(), status.st_uid, status.st_gid)
+                _copy_attributes(path, file.fileno())
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         except BaseException:
-            os.unlink(temporary)
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
             raise
     except OSError as error:
-        from virtquorum.errors import UnreadableError
-
         raise UnreadableError(
             f"cannot be written: {(error.strerror or str(error)).lower()}; it is as it was",
             file=domain.name,
         ) from None
-    streams.say(f"reformatted {domain.name}")
+
+
+def _copy_attributes(path: str, handle: int) -> None:
+    """Give an open file the owner, mode and extended attributes of another one."""
+    status, own = os.stat(path), os.fstat(handle)
+    if (status.st_uid, status.st_gid) != (own.st_uid, own.st_gid):
+        os.fchown(handle, status.st_uid, status.st_gid)
+    os.fchmod(handle, status.st_mode & 0o7777)
+    with suppress(OSError):  # not every file system has them; SELinux's label is one
+        for name in os.listxattr(path):
+            os.setxattr(handle, name, os.getxattr(path, name))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["MaxDepth", "MaxSize", "Paths", "domains", "real_path"]
 
 STDIN = "<stdin>"
+#: After so many files the progress is shown again.
+_STEP = 50
 
 Paths = typer.Argument(
     metavar="[PATH…|-]",
@@ -30,13 +32,25 @@ MaxSize = typer.Option("--max-size", min=1, help="Bytes that a document may have
 
 
 def domains(
-    paths: Sequence[str], streams: Streams, limits: Limits
+    paths: Sequence[str], streams: Streams, limits: Limits, *, progress: bool = False
 ) -> Iterator[Domain | InputError]:
     """Read what the paths name, one after the other; what cannot be read comes as its error.
 
     In a directory, XML with another root (a network, a pool) is passed over
-    with a note.  Raises a usage error if there is nothing to read.
+    with a note.  With ``progress`` the count of the files is shown while
+    there are many.  Raises a usage error if there is nothing to read.
     """
+    for count, one in enumerate(_domains(paths, streams, limits)):
+        if progress and count and count % _STEP == 0:
+            streams.progress(f"{count} files")
+        yield one
+    if progress:
+        streams.progress("")
+
+
+def _domains(
+    paths: Sequence[str], streams: Streams, limits: Limits
+) -> Iterator[Domain | InputError]:
     if not paths:
         if streams.input.isatty():
             raise typer.BadParameter("name a file or a directory, or - for standard input")
@@ -47,7 +61,8 @@ def domains(
         elif os.path.isdir(path):
             yield from _below(path, streams, limits)
         else:
-            yield _read(path, streams, limits)
+            # A file of that name is told from standard input by its directory.
+            yield _read(path if path != STDIN else f"./{path}", streams, limits)
 
 
 def real_path(domain: Domain) -> str | None:

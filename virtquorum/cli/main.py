@@ -31,7 +31,7 @@ _HELP = """Quorum disks for libvirt's users: read, show, format and translate do
 
 \b
   virtquorum show domain.xml           the disks and what they are made of
-  virtquorum format --check domains/   is everything as libvirt would write it?
+  virtquorum format --check domains/   is it as libvirt would write it?
   virtquorum args domain.xml           the arguments for QEMU
 
 Exit codes: 0 clean, 1 findings or differences, 2 usage or configuration,
@@ -49,6 +49,8 @@ def main(argv: Sequence[str], streams: Streams) -> int:
                 list(argv), prog_name="virtquorum", standalone_mode=False, obj=streams
             )
             streams.out.flush()
+            if code == Exit.INTERRUPTED:  # typer makes this of a KeyboardInterrupt
+                streams.say("interrupted")
             return int(code or Exit.CLEAN)
         except TyperException as error:
             return _usage(error, streams)
@@ -91,9 +93,11 @@ def _usage(error: TyperException, streams: Streams) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":  # the message is the help
         streams.err.write(message + "\n")
         return Exit.USAGE
-    if context is None:
-        streams.say(message)
-        return Exit.USAGE
-    name = context.command_path
-    streams.say(f"{message[:1].lower()}{message[1:].rstrip('.')}; see '{name} --help'")
+    message = message.removeprefix("Invalid value: ").rstrip(".").replace(". Did", "; did")
+    message = message[:1].lower() + message[1:]
+    if message.startswith("no such command") and not message.endswith("?"):
+        message += f"; commands are: {', '.join(COMMANDS)}"
+    name = context.command_path if context is not None else "virtquorum"
+    end = " " if message.endswith("?") else "; "
+    streams.say(f"{message}{end}see '{name} --help'")
     return Exit.USAGE

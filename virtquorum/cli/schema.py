@@ -30,6 +30,8 @@ def command(
       virtquorum schema
       virtquorum schema --print show.schema.json
       virtquorum schema --path show.schema.json
+
+    Exit codes: 0 clean, 2 usage.
     """
     streams: Streams = context.obj
     if sum((list_all, print_name is not None, path_name is not None)) > 1:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from virtquorum.cli.inputs import MaxDepth, MaxSize, Paths, domains
-from virtquorum.cli.streams import Exit, Streams, printable
+from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import InputError
+from virtquorum.report.printable import printable
 from virtquorum.report.tree import draw_disks
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
 
@@ -57,7 +58,8 @@ def command(
     code = Exit.CLEAN
     files: list[Json] = []
     shown = 0
-    for domain in domains(paths or [], streams, Limits(depth=max_depth, size=max_size)):
+    limits = Limits(depth=max_depth, size=max_size)
+    for domain in domains(paths or [], streams, limits, progress=as_json):
         if isinstance(domain, InputError):
             streams.say(str(domain))
             code = Exit.UNREADABLE
@@ -70,10 +72,9 @@ def command(
         streams.out.write(("\n" if shown else "") + _drawn(domain, streams))
         shown += 1
     if as_json:
-        from virtquorum.json_text import json_text
         from virtquorum.report.disks_json import VERSION
 
-        streams.out.write(json_text({"version": VERSION, "files": files}, indent=2) + "\n")
+        streams.write_json({"version": VERSION, "files": files}, indent=2)
     return code
 
 
@@ -96,5 +97,5 @@ def _drawn(domain: Domain, streams: Streams) -> str:
 
 def _painter(colour: bool) -> Callable[[str, Role], str]:
     if not colour:
-        return lambda text, role: printable(text)
-    return lambda text, role: typer.style(printable(text), **_COLOURS[role])  # type: ignore[arg-type]
+        return lambda text, role: text
+    return lambda text, role: typer.style(text, **_COLOURS[role])  # type: ignore[arg-type]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-__all__ = ["Exit", "Streams", "printable"]
+from virtquorum.report.printable import printable
+
+if TYPE_CHECKING:
+    from virtquorum.json_text import Json
+
+__all__ = ["Exit", "Streams"]
 
 
 class Exit(IntEnum):
@@ -21,13 +25,16 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Streams:
     """Standard input, output and error of a command."""
 
-    input: BinaryIO
-    out: TextIO
-    err: TextIO
+    __slots__ = ("_progress", "err", "input", "out")
+
+    def __init__(self, *, input: BinaryIO, out: TextIO, err: TextIO) -> None:
+        self.input = input
+        self.out = out
+        self.err = err
+        self._progress = False  # whether there is a line to take away
 
     @classmethod
     def standard(cls) -> Streams:
@@ -44,9 +51,26 @@ class Streams:
             buffer.write(data)
             buffer.flush()
 
+    def write_json(self, value: Json, *, indent: int | None = None) -> None:
+        """Write JSON and a line end, in ASCII where the output's encoding lacks a character."""
+        from virtquorum.json_text import json_text
+
+        text = json_text(value, indent=indent)
+        if not self.can_write(text):
+            text = json_text(value, indent=indent, ascii_only=True)
+        self.out.write(text + "\n")
+
     def say(self, message: str) -> None:
         """A line about the run, on standard error."""
+        self.progress("")
         self.err.write(f"virtquorum: {printable(message)}\n")
+
+    def progress(self, message: str) -> None:
+        """How far the run is, on standard error if that is a terminal; '' takes it away."""
+        if (message or self._progress) and self.err.isatty():
+            self.err.write(f"\r\x1b[K{message}")
+            self.err.flush()
+            self._progress = bool(message)
 
     @property
     def colour(self) -> bool:
@@ -57,7 +81,7 @@ class Streams:
 
     @property
     def width(self) -> int | None:
-        """How many columns the output has None if it is no terminal."""
+        """How many columns the output has, None if it is no terminal."""
         if not self.out.isatty():
             return None
         try:
@@ -73,12 +97,3 @@ class Streams:
         except (UnicodeEncodeError, LookupError):
             return False
         return True
-
-
-def printable(text: str) -> str:
-    """A text from a document on one line, without what would steer a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
-    )

@@ -296,7 +296,7 @@ class _Builder:
             read_only=not writable,
             cache_direct=direct,
             cache_no_flush=no_flush,
-            # Without it, zeroes that are written with unmap reach the members as zeroes.
+            # QMP takes detect-zeroes=unmap only beside it.
             discard="unmap" if below_format else self.common.discard,
             detect_zeroes=None if below_format else self._detect_zeroes(image),
             children=tuple(done[id(one)] for one in quorum.members),

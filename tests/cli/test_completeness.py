@@ -1,0 +1,98 @@
+"""Every option of every command is exercised, every example of the help runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from tests.programs import environment, run
+from virtquorum.cli.main import COMMANDS
+from virtquorum.cli.main import _app as app
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+GROUP = typer.main.get_command(app(COMMANDS))
+OPTIONS = [
+    (name, option)
+    for name, command in sorted(GROUP.commands.items())  # type: ignore[attr-defined]
+    for parameter in command.params
+    for option in parameter.opts
+    if option.startswith("-")
+]
+
+
+def test_there_are_commands_and_options() -> None:
+    assert {name for name, _ in OPTIONS} == set(COMMANDS)
+    assert len(OPTIONS) >= 15
+
+
+@pytest.mark.parametrize(("command", "option"), OPTIONS, ids=str)
+def test_every_option_is_exercised(command: str, option: str) -> None:
+    """Some call in these tests runs the command with the option."""
+    text = "\n".join(one.read_text() for one in HERE.glob("test_*.py") if one != Path(__file__))
+    # A call over several commands is a call of each.
+    text = text.replace("run(command,", f'run("{command}",')
+    assert re.search(rf'"{command}"[^()]*"{re.escape(option)}"', text), (
+        f"no test of tests/cli runs 'virtquorum {command}' with {option}"
+    )
+
+
+def examples() -> list[str]:
+    found = []
+    for command in (None, *COMMANDS):
+        text = run(*([command] if command else []), "--help").out
+        for line in text.splitlines():
+            if line.startswith("    ") and "virtquorum " in line and "Usage" not in line:
+                found.append(re.split(r"\s{3,}", line.strip())[0])
+    return found
+
+
+@pytest.mark.parametrize("line", examples())
+def test_the_examples_of_the_help_run(line: str, tmp_path: Path) -> None:
+    """In a folder with what they name, and a virsh that prints a domain."""
+    sample = ROOT / "samples" / "first-vote.xml"
+    text = sample.read_text().replace("/var/tmp/virtquorum", str(tmp_path))  # noqa: S108
+    (tmp_path / "domain.xml").write_text(text)
+    (tmp_path / "domains").mkdir()
+    (tmp_path / "domains" / "a.xml").write_text(text)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, script in (
+        ("virsh", f"cat '{tmp_path}/domain.xml'"),
+        ("virtquorum", f'exec "{sys.executable}" -m virtquorum "$@"'),
+        ("qemu-system-x86_64", "printf '%s\\n' \"$@\""),
+    ):
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line.replace("/etc/libvirt/qemu", "domains")],
+        capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path,
+        env=environment(PATH=f"{programs}:/usr/bin:/bin"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    if "--write" not in line and "--check" not in line:
+        assert done.stdout
+
+
+def test_the_help_has_an_example_of_each_command() -> None:
+    used = {words[words.index("virtquorum") + 1] for words in map(shlex.split, examples())
+            if "virtquorum" in words}  # fmt: skip
+    assert used == set(COMMANDS)
+    assert shutil.which("bash")
+
+
+def test_schema_lists_prints_and_locates() -> None:
+    names = run("schema").out.split()
+    assert "show.schema.json" in names
+    assert run("schema", "--list").out.split() == names
+    for name in names:
+        path = Path(run("schema", "--path", name).out.strip())
+        assert path.is_file()
+        assert run("schema", "--print", name).out.encode() == path.read_bytes()
