@@ -102,7 +102,8 @@ def test_show_imports_nothing_heavy(options: list[str]) -> None:
     }  # fmt: skip
 
 
-def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, unbuffered: str) -> None:
     many = tmp_path / "many.xml"
     disk = "<disk type='file'><source file='/x'/><target dev='vda'/></disk>"
     many.write_text(f"<domain><devices>{disk * 5000}</devices></domain>")
@@ -111,6 +112,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         done = subprocess.run(
             ["bash", "-c", f"{words} 2>{tmp_path}/err | head -n 1; echo ${{PIPESTATUS[0]}}"],
             capture_output=True, text=True, timeout=60, check=True,
+            env=environment(PYTHONUNBUFFERED=unbuffered),
         )  # fmt: skip
         assert done.stdout.splitlines()[-1] == "0"
         assert (tmp_path / "err").read_text() == ""

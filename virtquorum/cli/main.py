@@ -58,12 +58,20 @@ def main(argv: Sequence[str], streams: Streams) -> int:
             streams.say(str(error))
             return Exit.UNREADABLE if isinstance(error, InputError) else Exit.FINDINGS
         except BrokenPipeError:
-            # The reader has gone (a pager, head); what Python still holds must not be written.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), streams.out.fileno())
-            return Exit.CLEAN
+            return _reader_gone(streams)
+        except SystemExit as error:  # typer makes this of a BrokenPipeError
+            if isinstance(error.__context__, BrokenPipeError):
+                return _reader_gone(streams)
+            raise
         except KeyboardInterrupt:
             streams.say("interrupted")
             return Exit.INTERRUPTED
+
+
+def _reader_gone(streams: Streams) -> int:
+    """A pager or head has seen enough: what Python still holds must not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), streams.out.fileno())
+    return Exit.CLEAN
 
 
 def _app(names: Sequence[str]) -> typer.Typer:
