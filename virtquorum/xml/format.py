@@ -359,7 +359,7 @@ def write_tree(
             kept = one.children
             if not kept:
                 out.append(start + _leaf_end(one, pad))
-            elif all(child.__class__ is not str for child in kept):
+            elif str not in map(type, kept):
                 out.append(start + ">\n")
                 around.append((children, pad, f"{pad}</{name}>\n"))
                 children = iter(kept)
@@ -379,6 +379,8 @@ def _is_domain(parent: object) -> bool:
 
 
 def _attributes(one: Element | ForeignElement) -> str:
+    if not one.attributes:
+        return ""
     pairs: Iterable[tuple[str, str]] = (
         one.attributes.items() if isinstance(one.attributes, dict) else one.attributes
     )
