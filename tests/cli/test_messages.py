@@ -154,13 +154,16 @@ def test_bounds(command: str) -> None:
     assert "--max-depth" in done.err
     done = run(command, "--max-size", "10", SAMPLE)
     assert done.code == 3
-    assert "more than the bound of 10; " in done.err
+    assert "larger than the bound of 10 bytes; " in done.err
+    assert "(--max-size)" in done.err
 
 
 def test_directory_without_xml(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("<domain/>")
     done = run("show", tmp_path)
-    message = f"{tmp_path}: no domain XML in this directory; files are found by .xml"
+    message = (
+        f"{tmp_path}: no domain XML in this directory; only names that end in .xml are looked at"
+    )
     assert done.err == f"virtquorum: {message}\n"
     assert (done.code, done.out) == (3, "")
 
@@ -171,14 +174,15 @@ def test_directory_with_other_xml(tmp_path: Path) -> None:
     (tmp_path / "web.xml").write_text("<domain/>")
     done = run("show", tmp_path)
     assert done.err == (
-        f"virtquorum: {tmp_path}/net/default.xml: passed over, its root element is <network>\n"
+        f"virtquorum: note: {tmp_path}/net/default.xml: passed over, "
+        "its root element is <network>\n"
     )
     assert (done.code, done.out) == (0, f"{tmp_path}/web.xml: <domain>, no disks\n")
     (tmp_path / "web.xml").unlink()
     done = run("show", tmp_path)
     assert done.code == 3
     assert done.err.endswith(
-        f"{tmp_path}: no domain XML in this directory; files are found by .xml\n"
+        f"{tmp_path}: no domain XML in this directory; only names that end in .xml are looked at\n"
     )
 
 
@@ -215,7 +219,7 @@ def test_untranslatable_disk() -> None:
     done = run("args", path)
     line = path.read_text().split("\n").index("        <source protocol='rbd' name="
                                               "'rack-c/ticket-desk-mail'>")  # fmt: skip
-    assert done.err.splitlines()[-1].startswith(
+    assert done.err.splitlines()[-2].startswith(
         f"virtquorum: {path}:{line + 4}:11: disk 'sda': authentication is not translated yet; "
     )
     assert (done.code, done.out) == (1, "")
@@ -233,8 +237,8 @@ def test_what_args_leaves_to_the_device_is_named(tmp_path: Path) -> None:
     done = run("args", file)
     assert done.code == 0
     assert done.err == (
-        f"virtquorum: {file}:1:18: disk 'vda': left to -device: serial, iothread\n"
-        f"virtquorum: {file}:1:132: disk 'sda' has no medium, so no block node\n"
+        f"virtquorum: note: {file}:1:18: disk 'vda': left to -device: serial='x', iothread='1'\n"
+        f"virtquorum: note: {file}:1:132: disk 'sda' has no medium, so it has no block node\n"
     )
     assert done.out.startswith("-drive driver=raw,node-name=vq-vda,")
 

@@ -105,8 +105,9 @@ def test_show_imports_nothing_heavy(options: list[str]) -> None:
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, unbuffered: str) -> None:
     many = tmp_path / "many.xml"
-    disk = "<disk type='file'><source file='/x'/><target dev='vda'/></disk>"
-    many.write_text(f"<domain><devices>{disk * 5000}</devices></domain>")
+    disk = "<disk type='file'><source file='/x'/><target dev='vd{}'/></disk>"
+    disks = "".join(disk.format(number) for number in range(5000))
+    many.write_text(f"<domain><devices>{disks}</devices></domain>")
     for command in ("show", "format", "args"):
         words = " ".join(f"'{one}'" for one in (*COMMAND, command, many))
         done = subprocess.run(

@@ -257,7 +257,7 @@ def test_qemu_reports_the_graph(
     (names,) = domain_names([model])
     graph = build(model, names)
     if spelling is (as_json if uses_null(graph) else dotted):
-        assert drive_arguments(graph, names.drive) == spelled(spelling(options(graph)))
+        assert drive_arguments(model, graph, names.drive) == spelled(spelling(options(graph)))
     expected = Expected(options(graph))
     with (
         nbd_server(folder / "nbd.raw", folder / "nbd.sock", export="e"),
@@ -293,7 +293,7 @@ def test_zeroes_written_with_unmap_free_the_members(tmp_path: Path, discard: str
     disk = quorum(member("a.raw") + member("c.raw"), driver=f"discard='{discard}'")
     (model,) = Domain.from_text(disk.replace("DIR", str(tmp_path))).disks
     (names,) = domain_names([model])
-    with qemu(drive_arguments(build(model, names), names.drive), tmp_path) as running:
+    with qemu(drive_arguments(model, build(model, names), names.drive), tmp_path) as running:
         running.io("drive-vda", "write -z -u 0 1M")
     blocks = [(tmp_path / name).stat().st_blocks for name in ("a.raw", "c.raw")]
     assert [not one for one in blocks] == [discard == "unmap"] * 2

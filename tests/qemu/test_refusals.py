@@ -206,22 +206,23 @@ CASES = {
             "<auth username='x'><secret type='ceph' usage='y'/></auth><target",
         ),
         "authentication and encryption are not translated yet; "
-        "--disk chooses the disks that are wanted",
+        "other disks are to be had with --disk TARGET",
         "<auth",
     ),
     "auth": Case(
         stock("<auth username='x'><secret type='iscsi' usage='y'/></auth>"),
-        "authentication is not translated yet; --disk chooses the disks that are wanted",
+        "authentication is not translated yet; other disks are to be had with --disk TARGET",
         "<auth",
     ),
     "encryption": Case(
         stock("<encryption format='luks'><secret type='passphrase' usage='y'/></encryption>"),
-        "encryption is not translated yet; --disk chooses the disks that are wanted",
+        "encryption is not translated yet; other disks are to be had with --disk TARGET",
         "<encryption",
     ),
     "reservations": Case(
         stock("<reservations managed='yes'/>"),
-        "persistent reservations are not translated yet; --disk chooses the disks that are wanted",
+        "persistent reservations are not translated yet; "
+        "other disks are to be had with --disk TARGET",
         "<reservations",
     ),
     "fdgroup": Case(
@@ -258,19 +259,19 @@ CASES = {
     "rbd": Case(
         network("protocol='rbd' name='p/i'"),
         "the source 'rbd' is not translated yet; file, block and network with protocol 'nbd' are; "
-        "--disk chooses the disks that are wanted",
+        "other disks are to be had with --disk TARGET",
         "<source",
     ),
     "foreign": Case(
         network("protocol='carrier-pigeon' name='p'"),
         "the source 'carrier-pigeon' is not translated yet; "
         "file, block and network with protocol 'nbd' are; "
-        "--disk chooses the disks that are wanted",
+        "other disks are to be had with --disk TARGET",
         "<source",
     ),
     "nbd tls": Case(
         network("protocol='nbd' tls='yes'", "<host name='h'/>"),
-        "TLS is not translated yet; --disk chooses the disks that are wanted",
+        "TLS is not translated yet; other disks are to be had with --disk TARGET",
         "<source",
     ),
     "nbd tls, no switch": Case(
@@ -280,12 +281,12 @@ CASES = {
     ),
     "nbd hosts": Case(
         network("protocol='nbd'", "<host name='h'/><host name='i'/>"),
-        "nbd takes one <host>, here are 2; name one: <host name='…' port='…'/>",
+        "nbd takes one <host>, here are 2; it is <host name='…' port='…'/>, and no more",
         "<source",
     ),
     "nbd without host": Case(
         network("protocol='nbd'"),
-        "nbd takes one <host>, here are 0; name one: <host name='…' port='…'/>",
+        "nbd takes one <host>, here are 0; it is <host name='…' port='…'/>, and no more",
         "<source",
     ),
     "nbd transport": Case(

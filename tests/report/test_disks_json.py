@@ -67,7 +67,7 @@ def errors(value: object) -> list[str]:
 
 
 def shown(domain: Domain) -> dict[str, Any]:
-    text = json_text({"version": VERSION, "files": [file_json(domain)]}, indent=2)
+    text = json_text({"version": VERSION, "files": [file_json(domain)], "errors": []}, indent=2)
     value: dict[str, Any] = json.loads(text)
     assert errors(value) == []
     return value["files"][0]  # type: ignore[no-any-return]
@@ -113,10 +113,11 @@ def test_odd_documents_are_shown_as_the_schema_says(disk: str) -> None:
         {"more": 1},
         {"files": [{"path": "x"}]},
         {"files": None},
+        {"errors": [{"path": "x"}]},
     ],
 )
 def test_the_schema_refuses_what_is_not_printed(change: dict[str, object]) -> None:
-    assert errors({"version": VERSION, "files": [], **change})
+    assert errors({"version": VERSION, "files": [], "errors": [], **change})
 
 
 def test_what_a_program_needs_is_there() -> None:

@@ -476,3 +476,17 @@ def test_a_disk_by_its_target() -> None:
         domain.disk("vdx")
     with pytest.raises(EditError, match="its disks are: none"):
         Domain.from_text("<domain/>").disk("vda")
+
+
+@pytest.mark.parametrize("threshold", [0, -1, 2**31, True, "2", 1.0, None])
+def test_a_threshold_that_qemu_would_misread_is_not_written(threshold: object) -> None:
+    domain = Domain.from_text("<disk type='quorum' threshold='2'/>")
+    with pytest.raises(EditError, match="a threshold is a number from 1 to 2147483647"):
+        domain.set_threshold(domain.disks[0], threshold)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("new", ["<backingStore/>", None, 3])
+def test_what_is_no_image_is_not_put_in(new: object) -> None:
+    domain = Domain.from_text("<disk type='quorum' threshold='2'><backingStore/></disk>")
+    with pytest.raises(EditError, match=f"not a {type(new).__name__}"):
+        domain.add_member(domain.disks[0], new)  # type: ignore[arg-type]

@@ -133,7 +133,7 @@ def test_256_levels_are_read_and_257_are_not() -> None:
         Domain.from_text(_LEVELS.replace("<a></a>", "\n<a>é<b/></a>"), "deep")
     assert str(caught.value) == (
         "deep:2:5: more than 256 levels of elements; "
-        "if you trust the input, give a larger bound (--max-depth, --max-size)"
+        "if you trust the input, give a larger bound (--max-depth)"
     )
     Domain.from_text(_LEVELS.replace("<a></a>", "<a><b/></a>"), limits=Limits(depth=257))
 
@@ -149,7 +149,7 @@ def test_the_size_bound_counts_bytes_before_anything_is_read() -> None:
     limits = Limits(size=len(raw) - 1)
     with pytest.raises(LimitError) as caught:
         Domain.from_bytes(raw, "big", limits)
-    assert str(caught.value).startswith("big: the input has 18 bytes, more than the bound of 17;")
+    assert str(caught.value).startswith("big: the input is larger than the bound of 17 bytes;")
     with pytest.raises(NotWellFormedError):
         Domain.from_bytes(raw, "big", Limits(size=len(raw)))
     with pytest.raises(LimitError, match="19 bytes, more than the bound of 18"):

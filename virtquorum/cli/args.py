@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import shlex
 from enum import Enum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from virtquorum.cli.inputs import MaxDepth, MaxSize, domains
 from virtquorum.cli.streams import Exit, Streams
-from virtquorum.errors import EditError, InputError
-from virtquorum.qemu.build import build, is_empty, untranslated
+from virtquorum.errors import EditError, InputError, TranslationError
+from virtquorum.qemu.build import build, is_empty
 from virtquorum.qemu.drive import drive_arguments, shell_lines
+from virtquorum.qemu.leftover import for_the_device, not_understood
 from virtquorum.qemu.names import domain_names
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from virtquorum.model.disk import Disk
+    from virtquorum.qemu.names import Names
 
 __all__ = ["command"]
 
@@ -52,9 +57,10 @@ def command(
     """Print the arguments that give QEMU a domain's disks.
 
     Each disk becomes one -drive with if=none and id=drive-TARGET, its whole
-    block graph inside; nothing is probed. So far for files, block devices and
-    NBD; what belongs to the guest's device (-device) is left to you and named
-    on standard error.
+    block graph inside; no format that the XML leaves open is guessed. So far
+    for files, block devices and NBD without TLS, encryption or
+    authentication; another disk is refused. What belongs to the guest's
+    device (-device) is left to you and named on standard error.
 
     \b
       virtquorum args domain.xml
@@ -79,15 +85,17 @@ def command(
     except EditError as error:
         raise typer.BadParameter(str(error)) from None
     arguments: list[str] = []
+    refused = False
     for one, names in zip(domain.disks, domain_names(domain.disks), strict=True):
         if chosen and not any(one is other for other in chosen):
             continue
-        if is_empty(one):
-            streams.say(f"{one.location}: disk '{one.name}' has no medium, so no block node")
-            continue
-        arguments += drive_arguments(build(one, names), names.drive)
-        if left := untranslated(one):
-            streams.say(f"{one.location}: disk '{one.name}': left to -device: {', '.join(left)}")
+        try:
+            arguments += _arguments(one, names, streams)
+        except TranslationError as error:
+            streams.say(str(error))
+            refused = True
+    if refused:
+        return Exit.FINDINGS
     if as_json:
         streams.write_json(list(arguments))
     else:
@@ -95,3 +103,19 @@ def command(
         text = shlex.join(arguments) + "\n" if oneline else shell_lines(arguments)
         streams.write_bytes(text.encode("utf-8"))
     return Exit.CLEAN
+
+
+def _arguments(disk: Disk, names: Names, streams: Streams) -> list[str]:
+    """One disk's arguments, with a note for all of it that they do not say."""
+    about = f"{disk.location}: disk '{disk.name}'"
+    if is_empty(disk):
+        streams.note(f"{about} has no medium, so it has no block node")
+        return []
+    arguments = drive_arguments(disk, build(disk, names), names.drive)
+    if names.drive != f"drive-{disk.name}":
+        streams.note(f"{about} is called '{names.drive}'")
+    if left := for_the_device(disk):
+        streams.note(f"{about}: left to -device: {', '.join(left)}")
+    if left := not_understood(disk):
+        streams.note(f"{about}: not understood and left out: {', '.join(left)}")
+    return arguments

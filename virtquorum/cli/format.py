@@ -39,10 +39,11 @@ def command(
     max_depth: Annotated[int, MaxDepth] = DEFAULT_LIMITS.depth,
     max_size: Annotated[int, MaxSize] = DEFAULT_LIMITS.size,
 ) -> int:
-    """Write domain XML as libvirt writes it: element order, quotes, two spaces.
+    """Write domain XML as libvirt writes it: quotes, two spaces, the order in disks.
 
-    Comments and unknown elements stay. The output of virsh dumpxml comes out
-    as it went in.
+    Inside disks, elements and attributes get libvirt's order; comments and
+    unknown elements stay. The output of virsh dumpxml comes out as it went
+    in. Several documents are written one after the other.
 
     \b
       virtquorum format domain.xml

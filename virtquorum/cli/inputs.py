@@ -84,7 +84,7 @@ def _below(directory: str, streams: Streams, limits: Limits) -> Iterator[Domain 
             seen.add(real)
             one = _read(path, streams, limits)
             if isinstance(one, WrongRootError):
-                streams.say(f"{path}: passed over, its root element is <{one.root}>")
+                streams.note(f"{path}: passed over, its root element is <{one.root}>")
                 continue
             found += 1
             yield one
@@ -92,7 +92,9 @@ def _below(directory: str, streams: Streams, limits: Limits) -> Iterator[Domain 
         yield _unreadable(failure, failure.filename or directory)
     if not found and not failures:
         yield UnreadableError(
-            "no domain XML in this directory", file=directory, remedy="files are found by .xml"
+            "no domain XML in this directory",
+            file=directory,
+            remedy="only names that end in .xml are looked at",
         )
 
 

@@ -21,10 +21,16 @@ from virtquorum.errors import InputError, VirtquorumError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["COMMANDS", "Streams", "main"]
+__all__ = ["COMMANDS", "SHORT", "Streams", "main"]
 
-#: The commands, each in the module of its name; the order is that of --help.
-COMMANDS = ("show", "format", "args", "schema")
+#: The commands, each in the module of its name, in the order of --help, with a few words for it.
+SHORT = {
+    "show": "Draw what each disk is made of.",
+    "format": "Write domain XML as libvirt writes it.",
+    "args": "Print QEMU's arguments for the disks.",
+    "schema": "List, print or locate the schemas.",
+}
+COMMANDS = tuple(SHORT)
 
 _HELP = """Quorum disks for libvirt's users: read, show, format and translate domain XML with
 <disk type='quorum'>.
@@ -81,7 +87,7 @@ def _app(names: Sequence[str]) -> typer.Typer:
     app.callback()(_root)
     for name in names:
         module = import_module(f"virtquorum.cli.{name}")
-        app.command(name, rich_help_panel=None)(module.command)
+        app.command(name, short_help=SHORT[name])(module.command)
     return app
 
 

@@ -18,10 +18,14 @@ def command(
         bool, typer.Option("--list", help="List the schemas (the default).")
     ] = False,
     print_name: Annotated[
-        str | None, typer.Option("--print", metavar="NAME", help="Print one.")
+        str | None,
+        typer.Option("--print", metavar="NAME", help="Print one.", autocompletion=schema_names),
     ] = None,
     path_name: Annotated[
-        str | None, typer.Option("--path", metavar="NAME", help="Say where one is.")
+        str | None,
+        typer.Option(
+            "--path", metavar="NAME", help="Say where one is.", autocompletion=schema_names
+        ),
     ] = None,
 ) -> int:
     """List, print or locate the schemas that come with virtquorum.

@@ -57,11 +57,21 @@ def command(
     streams: Streams = context.obj
     code = Exit.CLEAN
     files: list[Json] = []
+    errors: list[Json] = []
     shown = 0
     limits = Limits(depth=max_depth, size=max_size)
     for domain in domains(paths or [], streams, limits, progress=as_json):
         if isinstance(domain, InputError):
             streams.say(str(domain))
+            errors.append(
+                {
+                    "path": domain.file,
+                    "line": domain.line,
+                    "column": domain.column,
+                    "message": domain.message,
+                    "remedy": domain.remedy,
+                }
+            )
             code = Exit.UNREADABLE
             continue
         if as_json:
@@ -74,7 +84,7 @@ def command(
     if as_json:
         from virtquorum.report.disks_json import VERSION
 
-        streams.write_json({"version": VERSION, "files": files}, indent=2)
+        streams.write_json({"version": VERSION, "files": files, "errors": errors}, indent=2)
     return code
 
 

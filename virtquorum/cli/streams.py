@@ -65,6 +65,10 @@ class Streams:
         self.progress("")
         self.err.write(f"virtquorum: {printable(message)}\n")
 
+    def note(self, message: str) -> None:
+        """A line that is no error, on standard error."""
+        self.say(f"note: {message}")
+
     def progress(self, message: str) -> None:
         """How far the run is, on standard error if that is a terminal; '' takes it away."""
         if (message or self._progress) and self.err.isatty():

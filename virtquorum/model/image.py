@@ -29,11 +29,16 @@ if TYPE_CHECKING:
     AnySource: TypeAlias = "Quorum | ForeignSource | KnownSource"
 
 __all__ = [
+    "LARGEST_THRESHOLD",
     "AnyImage",
     "Image",
     "Quorum",
     "Terminator",
 ]
+
+
+#: QEMU keeps a vote-threshold in 32 bits and cuts off what is above.
+LARGEST_THRESHOLD = 2**31 - 1
 
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)

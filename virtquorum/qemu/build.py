@@ -7,29 +7,31 @@ the top image copy-on-read.  Members of a quorum are writable, other than
 backing images; an image whose format is not named is refused, since QEMU
 would probe it and a guest can make its disk look like any format.
 
-What is not translated yet is an error, or for what concerns the guest's
-device and not the graph, listed by ``untranslated``.
+What is not translated yet is an error; what concerns the guest's device and
+not the graph is listed by ``leftover.py``.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from virtquorum.errors import TranslationError
-from virtquorum.model.image import Image, Quorum, Terminator
+from virtquorum.model.image import LARGEST_THRESHOLD, Image, Quorum, Terminator
 from virtquorum.model.node import Malformed
 from virtquorum.model.source import StoredSource
 from virtquorum.model.sources.block import BlockSource
 from virtquorum.model.sources.file import FileSource
 from virtquorum.model.sources.nbd import NbdSource
 from virtquorum.qemu import graph
+from virtquorum.qemu.leftover import check_quorum_words
 from virtquorum.qemu.names import Names
 
 if TYPE_CHECKING:
     from virtquorum.model.disk import Disk
     from virtquorum.model.location import Location
 
-__all__ = ["build", "is_empty", "untranslated"]
+__all__ = ["build", "is_empty"]
 
 #: libvirt's formats and QEMU's drivers for them.
 _DRIVERS: Final = {
@@ -52,11 +54,9 @@ _UNITS: Final[dict[str | None, int]] = {
     **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgtpe", 1)},
     **{f"{letter}b": 1000**power for power, letter in enumerate("kmgtpe", 1)},
 }  # fmt: skip
-#: QEMU keeps a vote-threshold in 32 bits and cuts off what is above.
-_LARGEST_THRESHOLD: Final = 2**31 - 1
 
 
-_NOT_YET: Final = "--disk chooses the disks that are wanted"
+_NOT_YET: Final = "other disks are to be had with --disk TARGET"
 
 
 class _Common(NamedTuple):
@@ -76,19 +76,6 @@ def is_empty(disk: Disk) -> bool:
         case BlockSource():
             return not source.dev
     return False
-
-
-def untranslated(disk: Disk) -> list[str]:
-    """What of a disk its block graph does not hold: it belongs to the guest's device."""
-    driver = disk.driver
-    said = {
-        "boot": disk.boot, "serial": disk.serial, "wwn": disk.wwn, "vendor": disk.vendor,
-        "product": disk.product, "iotune": disk.iotune, "blockio": disk.blockio,
-        "geometry": disk.geometry, "transient": disk.transient, "shareable": disk.shareable,
-        "error_policy": driver.error_policy, "rerror_policy": driver.rerror_policy,
-        "iothread": driver.iothread, "queues": driver.queues, "queue_size": driver.queue_size,
-    }  # fmt: skip
-    return [name for name, value in said.items() if value]
 
 
 def build(disk: Disk, names: Names) -> graph.AnyBlock:
@@ -166,6 +153,13 @@ class _Builder:
                 (disk.auth or disk.encryption or disk).location,
                 _NOT_YET,
             )
+        if disk.transient is not None:
+            raise self._refused(
+                "<transient/> is not translated yet: QEMU would keep what the guest writes",
+                disk.transient.location,
+                f"remove it, and put an overlay on the image yourself; {_NOT_YET}",
+            )
+        check_quorum_words(disk)
         top = disk.image
         writable: dict[int, bool] = {id(top): not self.read_only}
         order = list(top.walk())
@@ -251,6 +245,7 @@ class _Builder:
                 raise self._refused(
                     "an empty <backingStore/> is no member", member.location or place, "remove it"
                 )
+        self._check_members_differ(quorum)
         members = len(quorum.members)
         threshold = self._threshold(quorum, members, place)
         rewrite, blkverify = quorum.rewrite_corrupted, quorum.blkverify
@@ -306,6 +301,24 @@ class _Builder:
             blkverify=True if quorum.blkverify else None,
         )
 
+    def _check_members_differ(self, quorum: Quorum) -> None:
+        """Refuse one image as two members: it would vote twice, and QEMU minds only a writer."""
+        seen: list[object] = []
+        for member in quorum.members:
+            if not isinstance(member, Image) or isinstance(member.source, Quorum):
+                continue
+            source = member.source
+            same: object = source
+            if isinstance(source, FileSource) and source.file:
+                same = os.path.normpath(source.file), source.slices
+            if same in seen:
+                raise self._refused(
+                    "this image is a member already, and would vote twice",
+                    member.location,
+                    "give each member an image of its own",
+                )
+            seen.append(same)
+
     def _threshold(self, quorum: Quorum, members: int, place: Location | None) -> int:
         threshold = quorum.vote_threshold
         if threshold is None:
@@ -314,9 +327,9 @@ class _Builder:
                 place,
                 "say how many members must agree: threshold='2'",
             )
-        if isinstance(threshold, Malformed) or not 1 <= threshold <= _LARGEST_THRESHOLD:
+        if isinstance(threshold, Malformed) or not 1 <= threshold <= LARGEST_THRESHOLD:
             raise self._refused(
-                f"the threshold '{threshold}' is no number from 1 to {_LARGEST_THRESHOLD}",
+                f"the threshold '{threshold}' is no number from 1 to {LARGEST_THRESHOLD}",
                 place,
                 "it says how many members must agree",
             )
@@ -478,7 +491,7 @@ class _Builder:
             raise self._refused(
                 f"nbd takes one <host>, here are {len(hosts)}",
                 source.location,
-                "name one: <host name='…' port='…'/>",
+                "it is <host name='…' port='…'/>, and no more",
             )
         host = hosts[0]
         if host.transport == "unix":

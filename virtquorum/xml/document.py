@@ -38,7 +38,7 @@ _REPEATED: Final = frozenset(
     {"backingStore", "cookie", "disk", "host", "secret", "seclabel", "slice"}
 )
 
-_RAISE: Final = "if you trust the input, give a larger bound (--max-depth, --max-size)"
+_RAISE: Final = "if you trust the input, give a larger bound"
 
 
 class Limits:
@@ -225,7 +225,7 @@ class Document:
     def from_bytes(cls, raw: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> Document:
         """Decode and parse the bytes of a file."""
         if len(raw) > limits.size:
-            raise _too_large(len(raw), name, limits)
+            raise _too_large(name, limits)
         return cls(decode(raw, name), name, limits)
 
     @classmethod
@@ -239,13 +239,13 @@ class Document:
                 f"character {error.start} of the text is U+{sign:04X}, a lone surrogate", file=name
             ) from None
         if len(decoded.data) > limits.size:
-            raise _too_large(len(decoded.data), name, limits)
+            raise _too_large(name, limits)
         return cls(decoded, name, limits)
 
     def edited(self, data: bytes) -> Document:
         """Parse another text (UTF-8) as this document's, in the same encoding."""
         if len(data) > self.limits.size:
-            raise _too_large(len(data), self.name, self.limits)
+            raise _too_large(self.name, self.limits)
         return Document(self.decoded.edited(data), self.name, self.limits)
 
     def line_column(self, offset: int) -> tuple[int, int]:
@@ -271,11 +271,12 @@ class Document:
             rest.extend(reversed(one.elements()))
 
 
-def _too_large(size: int, name: str, limits: Limits) -> LimitError:
+def _too_large(name: str, limits: Limits) -> LimitError:
+    # How large it is nobody knows: who reads a file or a pipe stops behind the bound.
     return LimitError(
-        f"the input has {size:,} bytes, more than the bound of {limits.size:,}",
+        f"the input is larger than the bound of {limits.size:,} bytes",
         file=name,
-        remedy=_RAISE,
+        remedy=f"{_RAISE} (--max-size)",
     )
 
 
@@ -298,7 +299,11 @@ class _Reader:
                 remedy="a <domain> or a <disk> is expected",
             )
         if b"\0" in data:
-            raise self._mistake().at(data.index(b"\0"), "a NUL byte is no part of XML")
+            raise self._mistake().at(
+                data.index(b"\0"),
+                "a NUL byte: this is no XML but some other kind of file",
+                "a <domain> or a <disk> is expected",
+            )
         # What may begin an element; a '<' in a comment is counted with them.
         count = data.count(b"<") - data.count(b"</") - data.count(b"<!") - data.count(b"<?")
         if count > limits.elements:
@@ -415,5 +420,5 @@ class _Reader:
             file=self.document.name,
             line=line,
             column=column,
-            remedy=_RAISE,
+            remedy=f"{_RAISE} (--max-depth)",
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from virtquorum.errors import EditError, InputError, WrongRootError
 from virtquorum.model.disk import Disk
-from virtquorum.model.image import Image, Quorum
+from virtquorum.model.image import LARGEST_THRESHOLD, Image, Quorum, Terminator
 from virtquorum.xml.document import DEFAULT_LIMITS, Document, Element, Limits
 from virtquorum.xml.parse import INDENT, parse_disk
 
@@ -195,8 +195,15 @@ class Domain:
         return self._into(devices[0], disk, _BEFORE_DISKS)
 
     def set_threshold(self, quorum: Disk | Image | Quorum, threshold: int) -> Domain:
-        """Change how many members must agree; a ``<threshold>`` element of 2014 goes."""
+        """Change how many members must agree; a ``<threshold>`` element of 2014 goes.
+
+        ``threshold`` is from 1 to 2147483647; there may be fewer members, yet.
+        """
         element = self._quorum_element(quorum)
+        if type(threshold) is not int or not 1 <= threshold <= LARGEST_THRESHOLD:
+            raise EditError(
+                f"a threshold is a number from 1 to {LARGEST_THRESHOLD}, not {threshold!r}"
+            )
         splices = [(*self._lines_of(one), "") for one in element.elements("threshold")]
         spans = element.attribute_spans()
         if "threshold" in spans:
@@ -265,6 +272,8 @@ class Domain:
         return self._element(quorum)
 
     def _written(self, new: Disk | AnyImage, pad: str) -> str:
+        if not isinstance(new, (Disk, Image, Terminator)):
+            raise EditError(f"a disk or an image is put in, not a {type(new).__name__}")
         from virtquorum.xml.format import format_disk, format_image
 
         return format_disk(new, pad) if isinstance(new, Disk) else format_image(new, pad)

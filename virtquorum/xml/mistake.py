@@ -104,6 +104,12 @@ class Mistake:
             return self._invalid_token(offset)
         if message in ("unclosed token", "unclosed CDATA section", "partial character"):
             return self._cut_off(offset)
+        if message == "junk after document element" and re.match(rb"<[^!?/]", data[offset:][:2]):
+            return self.at(
+                offset,
+                "a second root element",
+                "a document has one; save them in files of their own",
+            )
         if message in _PLAIN:
             return self.at(offset, *_PLAIN[message])
         return self.at(offset, f"not well-formed: {message}")

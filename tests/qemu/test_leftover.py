@@ -1,0 +1,205 @@
+"""What a disk says and its block graph does not is named, or refused; nothing goes silently."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.programs import qemu, qemu_img
+from virtquorum.errors import TranslationError
+from virtquorum.model.disk import Disk, Driver, IoTune
+from virtquorum.qemu.build import build
+from virtquorum.qemu.drive import drive_arguments
+from virtquorum.qemu.leftover import for_the_device, not_understood
+from virtquorum.qemu.names import domain_names
+from virtquorum.xml.domain import Domain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MEMBER = "<backingStore type='file'><format type='raw'/><source file='/{}'/></backingStore>"
+MEMBERS = MEMBER.format("a") + MEMBER.format("b") + MEMBER.format("c")
+
+
+def quorum(
+    *, disk: str = "", driver: str = "type='quorum'", inside: str = "", members: str = MEMBERS
+) -> Disk:
+    (found,) = Domain.from_text(
+        f"<disk type='quorum' threshold='2'{disk}><driver {driver}/>{members}{inside}"
+        "<target dev='vda'/></disk>"
+    ).disks
+    return found
+
+
+def refused(disk: Disk) -> str:
+    (names,) = domain_names([disk])
+    with pytest.raises(TranslationError) as caught:
+        drive_arguments(disk, build(disk, names), names.drive)
+    return f"{caught.value.message}; {caught.value.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("disk", "said"),
+    [
+        (quorum(driver="rewrite-corrupted='on'"), "'rewrite-corrupted' on <driver>"),
+        (quorum(driver="read-pattern='fifo'"), "'read-pattern' on <driver>"),
+        (quorum(driver="readPattern='fifo'"), "'readPattern' on <driver>"),
+        (quorum(driver="threshold='2'"), "'threshold' on <driver>"),
+        (quorum(driver="vote-threshold='2'"), "'vote-threshold' on <driver>"),
+        (quorum(disk=" rewrite_corrupted='on'"), "'rewrite_corrupted' on <disk>"),
+        (quorum(disk=" blkverify='on'"), "'blkverify' on <disk>"),
+        (
+            quorum(members=MEMBERS.replace("type='file'>", "type='file' node-name='x'>", 1)),
+            "'node-name' on <backingStore>",
+        ),
+        (
+            quorum(members=MEMBERS.replace("type='raw'", "type='raw' blkverify='on'", 1)),
+            "'blkverify' on <backingStore.format>",
+        ),
+    ],
+)  # fmt: skip
+def test_a_misspelled_or_misplaced_word_of_a_quorum_is_refused(disk: Disk, said: str) -> None:
+    assert refused(disk).startswith(f"{said} says nothing there; ")
+
+
+def test_two_thresholds_that_differ_are_refused() -> None:
+    disk = quorum(inside="<threshold value='1'/>")
+    assert refused(disk) == (
+        "the threshold is '2' by the attribute and '1' by the element; "
+        "remove the <threshold> element"
+    )
+    same = quorum(inside="<threshold value='2'/>")
+    (names,) = domain_names([same])
+    assert build(same, names)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [("/x", "/x"), ("/x/../y", "/y"), ("//x", "//x")],
+)
+def test_one_image_as_two_members_is_refused(a: str, b: str) -> None:
+    two = "".join(
+        f"<backingStore type='file'><format type='raw'/><source file='{one}'/></backingStore>"
+        for one in (a, b)
+    )
+    assert refused(quorum(members=two)).startswith("this image is a member already")
+
+
+def test_two_slices_of_one_file_are_two_images() -> None:
+    two = "".join(
+        "<backingStore type='file'><format type='raw'/><source file='/x'><slices><slice "
+        f"type='storage' offset='{offset}' size='512'/></slices></source></backingStore>"
+        for offset in (0, 512)
+    )
+    disk = quorum(members=two)
+    (names,) = domain_names([disk])
+    assert build(disk, names)
+
+
+def test_transient_is_refused() -> None:
+    assert refused(quorum(inside="<transient/>")).startswith("<transient/> is not translated yet")
+
+
+def test_what_nobody_understood_is_named_with_its_place() -> None:
+    disk = quorum(
+        disk=" new='1'",
+        inside="<source file='/x'/><!-- no --><snapshot/>text<privateData/>",
+        members=MEMBERS.replace("<source file='/a'/>", "<source file='/a' odd='&quot;'/>"),
+    )
+    assert not_understood(disk) == [
+        "new='1' of <disk> (line 1)",
+        "<source> in <disk> (line 1)",
+        "<snapshot> in <disk> (line 1)",
+        "text in <disk> (line 1)",
+        "odd='\"' of <source> (line 1)",
+    ]
+    assert not_understood(quorum()) == []
+
+
+def test_every_field_of_disk_and_driver_is_translated_or_named() -> None:
+    """A new field must be put into one of these sets, and then be handled."""
+    in_the_graph = {"image", "readonly", "driver", "target", "snapshot", "domain_name"}
+    refused_or_drive = {"auth", "encryption", "transient", "iotune"}
+    named = {"device"}
+    from virtquorum.qemu.leftover import _DEVICE, _DRIVER
+
+    own = {one.name for one in fields(Disk)} - {"location", "unmodelled"}
+    assert own == in_the_graph | refused_or_drive | named | set(_DEVICE)
+    driver = {one.name for one in fields(Driver)} - {"location", "unmodelled"}
+    translated = {"name", "cache", "io", "copy_on_read", "discard", "detect_zeroes"}
+    assert driver == translated | {"error_policy", "rerror_policy"} | set(_DRIVER)
+
+
+def test_the_device_part_is_named_with_its_values() -> None:
+    disk = quorum(
+        disk=" device='lun' model='virtio-transitional' sgio='filtered' rawio='yes'",
+        driver="queues='4' packed='on' event_idx='off'",
+        inside="<shareable/><serial>S 1</serial><boot order='2'/><alias name='ua-x'/>"
+        "<address type='pci' slot='0x03'/>",
+    )
+    assert for_the_device(disk) == [
+        "device='lun'", "model='virtio-transitional'", "rawio='yes'", "sgio='filtered'",
+        "boot (order='2')", "serial='S 1'", "shareable", "alias='ua-x'", "address (slot='0x03')",
+        "event_idx='off'", "queues='4'", "packed='on'",
+    ]  # fmt: skip
+    assert for_the_device(quorum(disk=" device='disk'")) == []
+
+
+LIMITS = {
+    one.name: number
+    for number, one in enumerate(fields(IoTune), start=7)
+    if one.name not in ("location", "unmodelled", "group_name") and not one.name.startswith("total")
+}
+
+
+def test_throttling_and_error_policies_reach_qemu(tmp_path: Path) -> None:
+    image = tmp_path / "a.raw"
+    qemu_img("create", "-f", "raw", image, "1M")
+    # A burst is more than what may go on, and its length is in seconds.
+    values = {
+        name: 3 if name.endswith("_length") else value * (1000 if name.endswith("_max") else 10)
+        for name, value in LIMITS.items()
+    }
+    tune = "".join(f"<{name}>{value}</{name}>" for name, value in values.items())
+    (disk,) = Domain.from_text(
+        f"<disk type='file'><driver type='raw' error_policy='enospace' rerror_policy='report'/>"
+        f"<source file='{image}'/><target dev='vda'/>"
+        f"<iotune>{tune}<group_name>g,1</group_name></iotune></disk>"
+    ).disks
+    (names,) = domain_names([disk])
+    arguments = drive_arguments(disk, build(disk, names), names.drive)
+    assert "werror=enospc,rerror=report" in arguments[1]
+    with qemu(arguments, tmp_path) as running:
+        (drive,) = running.command("query-block")
+        found = drive["inserted"]
+    qemus = {"read_bytes_sec": "bps_rd", "write_bytes_sec": "bps_wr",
+             "read_iops_sec": "iops_rd", "write_iops_sec": "iops_wr"}  # fmt: skip
+    for name, value in values.items():
+        for ours, theirs in qemus.items():
+            if name.startswith(ours):
+                assert found[theirs + name.removeprefix(ours)] == value, name
+    assert found["iops_size"] == values["size_iops_sec"]
+    assert found["group"] == "g,1"
+
+
+@pytest.mark.parametrize(
+    ("policies", "spelled"),
+    [
+        ("error_policy='stop'", "werror=stop,rerror=stop"),
+        ("error_policy='enospace'", "werror=enospc"),
+        ("rerror_policy='ignore'", "rerror=ignore"),
+        ("error_policy='report' rerror_policy='stop'", "werror=report,rerror=stop"),
+    ],
+)
+def test_error_policies_are_spelled_as_libvirt_does(policies: str, spelled: str) -> None:
+    disk = quorum(driver=policies)
+    (names,) = domain_names([disk])
+    value = drive_arguments(disk, build(disk, names), names.drive)[1]
+    assert [pair for pair in value.split(",") if "error=" in pair] == spelled.split(",")
+
+
+def test_a_limit_that_is_no_number_is_refused() -> None:
+    disk = quorum(inside="<iotune><read_iops_sec>10k</read_iops_sec></iotune>")
+    assert refused(disk).startswith("read_iops_sec is '10k', which is no number")
