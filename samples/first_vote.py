@@ -55,8 +55,8 @@ def main() -> int:
         arguments = json.loads(
             output(sys.executable, "-m", "virtquorum", "args", "--json", str(xml))
         )
+        say(f"QEMU opens the quorum. Write a megabyte of {GOOD} through it, then stop QEMU.")
         with served(members[2], socket), qemu(arguments, folder) as disk:
-            say(f"QEMU opens the quorum. Write a megabyte of {GOOD} through it, then stop QEMU.")
             disk.io(f"write -P {GOOD} 0 1M")
         say("Every member has the write.")
         for image, format in zip(members, formats, strict=True):
@@ -64,8 +64,10 @@ def main() -> int:
 
         say("Now the storage lies: 64 KiB of member 1 change underneath, without any error.")
         run("qemu-io", "-f", "raw", "-c", f"write -P {BAD} 128k 64k", str(members[1]))
+        say(f"Read by itself, member 1 is wrong: 'read -P' looks whether every byte is {GOOD}.")
+        run("qemu-io", "-f", "raw", "-r", "-c", f"read -P {GOOD} 0 1M", str(members[1]), fails=True)
+        say("QEMU again. The two good members outvote the bad one: every byte is right.")
         with served(members[2], socket), qemu(arguments, folder) as disk:
-            say("QEMU again. The two good members outvote the bad one: the data is right.")
             disk.io(f"read -P {GOOD} 0 1M")
             say("And QEMU says which member it was.")
             disk.report()
@@ -97,11 +99,13 @@ def say(text: str) -> None:
     print(f"\n\033[1m# {text}\033[0m" if sys.stdout.isatty() else f"\n# {text}", flush=True)
 
 
-def run(*command: str) -> None:
-    """Run a command, showing it and what it prints; stop if it fails."""
+def run(*command: str, fails: bool = False) -> None:
+    """Run a command, showing it and what it prints; stop if it does not end as it should."""
     shown = ("virtquorum", *command[3:]) if command[1:3] == ("-m", "virtquorum") else command
     print(f"$ {shlex.join(shown)}", flush=True)
-    subprocess.run(command, check=True, timeout=60)
+    done = subprocess.run(command, check=False, timeout=60)
+    if bool(done.returncode) != fails:
+        raise SystemExit("this is not what should have happened")
 
 
 def output(*command: str) -> str:
@@ -146,6 +150,7 @@ def qemu(arguments: list[str], folder: Path) -> Iterator[Disk]:
     socket, log = folder / "qmp.sock", folder / "qemu.log"
     command = ["qemu-system-x86_64", "-M", "none", "-nodefaults", "-display", "none", "-S",
                "-qmp", f"unix:{socket},server=on,wait=off", *arguments]  # fmt: skip
+    print(f"$ {shlex.join(command[:9])} $(virtquorum args --oneline …)", flush=True)
     with started(command, socket, log):
         monitor = QEMUMonitorProtocol(str(socket))
         monitor.connect()

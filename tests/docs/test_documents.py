@@ -88,3 +88,14 @@ def test_there_are_console_and_python_blocks() -> None:
     kinds = [kind for path in DOCUMENTS for kind, _ in BLOCK.findall(path.read_text())]
     assert kinds.count("console") >= 4
     assert "python" in kinds
+
+
+def test_the_samples_that_args_refuses_are_named() -> None:
+    text = (TOP / "samples/README.md").read_text()
+    (named,) = re.findall(r"translates all of them but (.*?)\n\n", text, re.DOTALL)
+    refused = {
+        one.name
+        for one in (TOP / "samples").glob("*.xml")
+        if "virtquorum: samples" in run(f"virtquorum args samples/{one.name}")
+    }
+    assert refused == set(re.findall(r"`([\w-]+\.xml)`", named))

@@ -22,7 +22,9 @@ def test_the_first_vote_runs_and_leaves_nothing(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "quorum 2 of 3" in done.stdout
-    assert done.stdout.count("read 1048576/1048576 bytes") == 4  # three members, then the vote
+    # The three members, the bad one by itself, and then the vote.
+    assert done.stdout.count("read 1048576/1048576 bytes") == 5
+    assert done.stdout.count("Pattern verification failed") == 1
     assert "QUORUM_REPORT_BAD" in done.stdout
     assert "which is" in done.stdout.rpartition("QUORUM_REPORT_BAD")[2]
     assert "member-1.raw" in done.stdout.rpartition("which is")[2]

@@ -152,7 +152,7 @@ def test_the_size_bound_counts_bytes_before_anything_is_read() -> None:
     assert str(caught.value).startswith("big: the input is larger than the bound of 17 bytes;")
     with pytest.raises(NotWellFormedError):
         Domain.from_bytes(raw, "big", Limits(size=len(raw)))
-    with pytest.raises(LimitError, match="19 bytes, more than the bound of 18"):
+    with pytest.raises(LimitError, match="larger than the bound of 18 bytes"):
         Domain.from_text("<domain>é</domain>", limits=Limits(size=18))
     assert DEFAULT_LIMITS.size == 16 * 1024 * 1024
 
