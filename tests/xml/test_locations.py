@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from virtquorum.errors import NotWellFormedError
 from virtquorum.model.image import Image, Quorum
@@ -165,3 +167,18 @@ def test_the_span_of_an_element_is_exact(text: str, behind: str) -> None:
     inner = one.inner.decode()
     assert inner in text
     assert text.startswith(one.tag.decode() + inner)
+
+
+@given(st.text("aé€😀 \n\r", max_size=40), st.lists(st.integers(0, 40), max_size=12))
+def test_lines_and_columns_do_not_depend_on_what_was_asked_before(
+    text: str, places: list[int]
+) -> None:
+    document = Document.from_text(f"<domain>{text}</domain>", "x")
+    whole = f"<domain>{text}</domain>"
+    for place in places:
+        before = whole[: min(place, len(whole))]
+        if before.endswith("\r") and whole[len(before) :].startswith("\n"):
+            continue  # between the two halves of a line end
+        lines = before.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        expected = (len(lines), len(lines[-1]) + 1)
+        assert document.line_column(len(before.encode())) == expected

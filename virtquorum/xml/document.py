@@ -11,6 +11,7 @@ from __future__ import annotations
 import pyexpat
 import re
 from bisect import bisect_right
+from collections import Counter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from virtquorum.errors import LimitError, NotWellFormedError
@@ -169,14 +170,12 @@ class Element(Location):
     def path(self) -> str:
         """The way from the root, which is left out where it is the domain."""
         steps = []
+        document = self.document
         one: Element = self
         while isinstance(one.parent, Element):
-            alike = one.parent.elements(one.name)
-            if len(alike) > 1 or one.name in _REPEATED:
-                number = next(n for n, sibling in enumerate(alike) if sibling is one)
-                steps.append(f"{one.name}[{number}]")
-            else:
-                steps.append(one.name)
+            number, count = document.number(one, one.parent)
+            numbered = count > 1 or one.name in _REPEATED
+            steps.append(f"{one.name}[{number}]" if numbered else one.name)
             one = one.parent
         if one.name != "domain" or not steps:
             steps.append(one.name)
@@ -207,7 +206,7 @@ Child: TypeAlias = Element | Markup | str
 class Document:
     """A well-formed document: its bytes, and its elements with their places."""
 
-    __slots__ = ("_lines", "data", "decoded", "limits", "name", "root")
+    __slots__ = ("_counted", "_last", "_lines", "data", "decoded", "limits", "name", "root")
 
     def __init__(self, decoded: Decoded, name: str, limits: Limits = DEFAULT_LIMITS) -> None:
         """Parse a text.
@@ -219,6 +218,8 @@ class Document:
         self.name = name
         self.limits = limits
         self._lines: list[int] | None = None
+        self._last = (0, 0, 1)  # the line, offset and column that were last asked for
+        self._counted: dict[int, tuple[dict[int, int], Counter[str]]] = {}
         self.root = _Reader(self, limits).read()
 
     @classmethod
@@ -253,8 +254,25 @@ class Document:
         if self._lines is None:
             self._lines = [0, *(found.end() for found in _LINE_END.finditer(self.data))]
         line = bisect_right(self._lines, offset)
-        before = self.data[self._lines[line - 1] : offset]
-        return line, len(before.decode("utf-8", "replace")) + 1
+        last_line, start, column = self._last
+        if line != last_line or offset < start:
+            start, column = self._lines[line - 1], 1
+        column += len(self.data[start:offset].decode("utf-8", "replace"))
+        self._last = (line, offset, column)
+        return line, column
+
+    def number(self, element: Element, parent: Element) -> tuple[int, int]:
+        """Which of its parent's children of its name an element is, and how many there are."""
+        counted = self._counted.get(id(parent))
+        if counted is None:
+            numbers: dict[int, int] = {}
+            counts: Counter[str] = Counter()
+            for child in parent.elements():
+                numbers[id(child)] = counts[child.name]
+                counts[child.name] += 1
+            counted = self._counted[id(parent)] = (numbers, counts)
+        numbers, counts = counted
+        return numbers[id(element)], counts[element.name]
 
     def line_of(self, offset: int) -> bytes:
         """The whole line around an offset, without its end."""
