@@ -28,8 +28,6 @@ _COLOURS: dict[Role, dict[str, object]] = {
     "format": {"fg": "green"},
     "line": {"dim": True},
     "odd": {"fg": "yellow"},
-    "place": {},
-    "word": {},
 }
 #: Lines longer than a screen is wide are wrapped by the terminal, which breaks the drawing.
 _NARROWEST, _USUAL = 40, 80
@@ -108,4 +106,9 @@ def _drawn(domain: Domain, streams: Streams) -> str:
 def _painter(colour: bool) -> Callable[[str, Role], str]:
     if not colour:
         return lambda text, role: text
-    return lambda text, role: typer.style(text, **_COLOURS[role])  # type: ignore[arg-type]
+
+    def paint(text: str, role: Role) -> str:
+        style = _COLOURS.get(role)
+        return text if style is None else typer.style(text, **style)  # type: ignore[arg-type]
+
+    return paint
