@@ -132,10 +132,8 @@ class Disk:
 
     def report(self) -> None:
         """The reports of bad members, and which file each node name is."""
-        files: dict[str, Any] = {
-            node["node-name"]: node["image"]["filename"]
-            for node in self.monitor.cmd("query-named-block-nodes")
-        }
+        nodes: Any = self.monitor.cmd("query-named-block-nodes")
+        files = {node["node-name"]: node["image"]["filename"] for node in nodes}
         reports = [one for one in self.monitor.get_events() if one["event"] == "QUORUM_REPORT_BAD"]
         if not reports:
             raise SystemExit("QEMU did not report the bad member")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.strategies import described_classes, disks, values
-from virtquorum.model.disk import Disk, Driver, Target
+from virtquorum.model.disk import BareAddress, Disk, Driver, Target
 from virtquorum.model.image import Image, Quorum, Terminator
 from virtquorum.model.location import Location
 from virtquorum.model.node import Comment, ForeignElement, Malformed
@@ -17,6 +17,9 @@ from virtquorum.model.sources import FileSource
 from virtquorum.xml.domain import Domain
 from virtquorum.xml.format import format_disk
 from virtquorum.xml.plan import fields_of
+
+if TYPE_CHECKING:
+    from virtquorum.model.spelling import Spelling
 
 slowly = settings(
     deadline=None,
@@ -34,6 +37,42 @@ def bare(cls: type[Any]) -> Any:
     if cls is Disk:
         return Disk(image=bare(Image))
     return cls(source=FileSource()) if cls is Image else cls()
+
+
+def different(spelling: Spelling) -> list[Any]:
+    """Values that a field can have, no two of them the same; made anew with every call."""
+    match spelling.kind, spelling.codec:
+        case "flag", _:
+            return [None, True]
+        case "child", _:
+            assert isinstance(spelling.of, type)
+            return [None, bare(spelling.of), *(one for _, one in nodes_that_differ(spelling.of))]
+        case "children", _:
+            assert isinstance(spelling.of, type)
+            one, two = (bare(spelling.of), nodes_that_differ(spelling.of)[0][1])
+            return [(), (one,), (two,), (one, two), (two, one)]
+        case "variants", _:
+            return [None, *(BareAddress(type=key) for key in ("a", "b")), Target(dev="a")]
+        case "source", _:
+            return [FileSource(file="a"), FileSource(file="b"), Quorum(threshold=1)]
+        case "image", _:
+            return [None, Terminator(), *(Image(source=FileSource(file=one)) for one in "ab")]
+        case "images", _:
+            one, two = (Image(source=FileSource(file=name)) for name in "ab")
+            return [(), (one,), (two,), (one, two), (two, one), (one, Terminator())]
+        case _, "integer":
+            return [None, 0, 1, 10**19, 10**19 + 1, Malformed("0"), Malformed("two")]
+        case _, "yes-no" | "on-off":
+            return [None, True, False, Malformed("maybe"), Malformed("")]
+    return [None, *spelling.choices, "", "a", "b", " a"]
+
+
+def nodes_that_differ(cls: type[Any]) -> list[tuple[str, Any]]:
+    """A field of a class and a node with another value in it than a bare one, for every field."""
+    return [
+        (field, dataclasses.replace(bare(cls), **{field: different(spelling)[-1]}))
+        for field, spelling in fields_of(cls).items()
+    ]
 
 
 @pytest.mark.parametrize("cls", described_classes(), ids=lambda cls: cls.__name__)
@@ -75,6 +114,24 @@ class TestEveryClass:
             assert two == dataclasses.replace(one, **{field: other})
             assert field in repr(two)
         assert one != dataclasses.replace(one, unmodelled=(Comment(text="c"),))
+
+    def test_two_values_of_a_field_make_two_nodes(self, cls: type[Any]) -> None:
+        for field, spelling in fields_of(cls).items():
+            # Each is made twice, so that nothing is equal for being the same.
+            ones, twos = (
+                [dataclasses.replace(bare(cls), **{field: value}) for value in different(spelling)]
+                for _ in range(2)
+            )
+            for number, one in enumerate(ones):
+                for other, two in enumerate(twos):
+                    assert (one == two) == (number == other), f"{field}: {one!r}, {two!r}"
+                    assert (one != two) == (number != other), f"{field}: {one!r}, {two!r}"
+                assert hash(one) == hash(twos[number])
+
+    def test_one_value_in_two_fields_makes_two_nodes(self, cls: type[Any]) -> None:
+        nodes = nodes_that_differ(cls)
+        for number, (field, one) in enumerate(nodes):
+            assert all(one != two for _, two in nodes[number + 1 :]), field
 
     def test_is_not_equal_to_anything_else(self, cls: type[Any]) -> None:
         one = bare(cls)

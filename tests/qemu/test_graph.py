@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -257,7 +258,9 @@ def test_qemu_reports_the_graph(
     (names,) = domain_names([model])
     graph = build(model, names)
     if spelling is (as_json if uses_null(graph) else dotted):
-        assert drive_arguments(model, graph, names.drive) == spelled(spelling(options(graph)))
+        option, value = drive_arguments(model, graph, names.drive)
+        value = re.sub(",cache.writeback=(on|off)", "", value)  # the drive's own
+        assert [option, value] == spelled(spelling(options(graph)))
     expected = Expected(options(graph))
     with (
         nbd_server(folder / "nbd.raw", folder / "nbd.sock", export="e"),

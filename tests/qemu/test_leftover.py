@@ -9,7 +9,7 @@ import pytest
 
 from tests.programs import qemu, qemu_img
 from virtquorum.errors import TranslationError
-from virtquorum.model.disk import Disk, Driver, IoTune
+from virtquorum.model.disk import Disk, Driver, IoTune, Target
 from virtquorum.qemu.build import build
 from virtquorum.qemu.drive import drive_arguments
 from virtquorum.qemu.leftover import for_the_device, not_understood
@@ -123,10 +123,12 @@ def test_every_field_of_disk_and_driver_is_translated_or_named() -> None:
     in_the_graph = {"image", "readonly", "driver", "target", "snapshot", "domain_name"}
     refused_or_drive = {"auth", "encryption", "transient", "iotune"}
     named = {"device"}
-    from virtquorum.qemu.leftover import _DEVICE, _DRIVER
+    from virtquorum.qemu.leftover import _DEVICE, _DRIVER, _TARGET
 
     own = {one.name for one in fields(Disk)} - {"location", "unmodelled"}
     assert own == in_the_graph | refused_or_drive | named | set(_DEVICE)
+    target = {one.name for one in fields(Target)} - {"location", "unmodelled"}
+    assert target == {"dev", "bus"} | set(_TARGET)
     driver = {one.name for one in fields(Driver)} - {"location", "unmodelled"}
     translated = {"name", "cache", "io", "copy_on_read", "discard", "detect_zeroes"}
     assert driver == translated | {"error_policy", "rerror_policy"} | set(_DRIVER)
@@ -203,3 +205,50 @@ def test_error_policies_are_spelled_as_libvirt_does(policies: str, spelled: str)
 def test_a_limit_that_is_no_number_is_refused() -> None:
     disk = quorum(inside="<iotune><read_iops_sec>10k</read_iops_sec></iotune>")
     assert refused(disk).startswith("read_iops_sec is '10k', which is no number")
+
+
+@pytest.mark.parametrize(
+    ("cache", "writeback"),
+    [
+        ("none", True), ("writeback", True), ("unsafe", True),
+        ("writethrough", False), ("directsync", False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("end", ["", "<backingStore/>"])
+def test_a_cache_mode_that_writes_through_does_so(
+    tmp_path: Path, cache: str, writeback: bool, end: str
+) -> None:
+    """In both spellings; QEMU's own word for the mode is the judge."""
+    image = tmp_path / "a.qcow2"
+    qemu_img("create", "-f", "qcow2", image, "1M")
+    (disk,) = Domain.from_text(
+        f"<disk type='file'><driver type='qcow2' cache='{cache}'/><source file='{image}'/>{end}"
+        "<target dev='vda'/></disk>"
+    ).disks
+    (names,) = domain_names([disk])
+    ours = drive_arguments(disk, build(disk, names), names.drive)
+    qemus = ["-drive", f"if=none,id=x,format=qcow2,file={image},cache={cache}"]
+    found = []
+    for arguments in (ours, qemus):
+        with qemu(arguments, tmp_path) as running:
+            (drive,) = running.command("query-block")
+            found.append(drive["inserted"]["cache"])
+    assert found[0] == found[1]
+    assert found[0]["writeback"] is writeback
+
+
+@pytest.mark.parametrize("name", ["threshold", "rewrite_corrupted", "blkverify"])
+def test_a_quorums_word_on_another_disk_is_refused(name: str) -> None:
+    (disk,) = Domain.from_text(
+        f"<disk type='file' {name}='2'><source file='/a'/><target dev='vda'/></disk>"
+    ).disks
+    assert refused(disk).startswith(f"'{name}' on <disk> says nothing there")
+
+
+def test_a_second_backing_store_of_a_stock_disk_is_named() -> None:
+    store = "<backingStore type='file'><format type='raw'/><source file='/{}'/></backingStore>"
+    (disk,) = Domain.from_text(
+        "<disk type='file'><driver type='qcow2'/><source file='/a'/>"
+        f"{store.format('b')}{store.format('c')}<target dev='vda'/></disk>"
+    ).disks
+    assert not_understood(disk) == ["<backingStore> in <disk> (line 1)"]

@@ -69,17 +69,17 @@ def command(
             continue
         read += 1
         try:
-            formatted = domain.formatted(disks_only=disks_only)
+            formatted = domain.format(disks_only=disks_only)
         except EditError as error:
             streams.say(str(error))
             code = max(code, Exit.FINDINGS)
             continue
-        differs = formatted is not domain
+        differs = formatted != domain.to_bytes()
         changed += differs
         if write:
             if differs:
-                try:
-                    _replace(domain, formatted)
+                try:  # what takes the place of a file is read again first
+                    _replace(domain, domain.formatted(disks_only=disks_only).to_bytes())
                 except UnreadableError as error:
                     streams.say(str(error))
                     code = Exit.UNREADABLE
@@ -91,11 +91,12 @@ def command(
                 code = max(code, Exit.FINDINGS)
                 streams.progress("")
                 if diff:
-                    _show_difference(domain, formatted, streams)
+                    new = domain.formatted(disks_only=disks_only).text
+                    _show_difference(domain, new, streams)
                 if check:
                     streams.out.write(f"would be reformatted: {printable(domain.name)}\n")
         else:
-            streams.write_bytes(formatted.to_bytes())
+            streams.write_bytes(formatted)
     if (check or write) and read > 1:
         streams.say(
             f"{changed} of {read} files {'reformatted' if write else 'would be reformatted'}"
@@ -103,14 +104,19 @@ def command(
     return code
 
 
-def _show_difference(domain: Domain, formatted: Domain, streams: Streams) -> None:
+def _show_difference(domain: Domain, formatted: str, streams: Streams) -> None:
     """A unified diff, in the document's own bytes where they are UTF-8, for ``patch``."""
     from difflib import unified_diff
 
     # The parts of a path are all that patch reads of it; a line end would break the header.
     name = printable(domain.name)
     for line in unified_diff(
-        _lines(domain.text), _lines(formatted.text), name, name, "(as it is)", "(formatted)"
+        _lines(domain.text),
+        _lines(formatted),
+        name,
+        name,
+        "(as it is)",
+        "(formatted)",
     ):
         ended = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
         if streams.out.isatty():
@@ -125,7 +131,7 @@ def _lines(text: str) -> list[str]:
     return [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
 
-def _replace(domain: Domain, formatted: Domain) -> None:
+def _replace(domain: Domain, formatted: bytes) -> None:
     """Put the new text in the place of the file: wholly, or not at all."""
     path = real_path(domain)
     assert path is not None
@@ -135,7 +141,7 @@ def _replace(domain: Domain, formatted: Domain) -> None:
         handle, temporary = tempfile.mkstemp(prefix=f".{name[:40]}.", dir=folder)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(formatted.to_bytes())
+                file.write(formatted)
                 file.flush()
                 _copy_attributes(path, file.fileno())
                 os.fsync(file.fileno())

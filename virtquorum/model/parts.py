@@ -111,6 +111,8 @@ class Reservations(Described):
     source_type: Text = attribute("type", inside="source", choices=("unix",))
     path: Text = attribute(inside="source")
     mode: Text = attribute(inside="source", choices=("client", "server"))
+    reconnect_enabled: YesNo = attribute("enabled", of="yes-no", inside="source/reconnect")
+    reconnect_timeout: Integer = attribute("timeout", of="integer", inside="source/reconnect")
 
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)

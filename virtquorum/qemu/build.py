@@ -14,7 +14,7 @@ not the graph is listed by ``leftover.py``.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from virtquorum.errors import TranslationError
 from virtquorum.model.image import LARGEST_THRESHOLD, Image, Quorum, Terminator
@@ -26,10 +26,12 @@ from virtquorum.model.sources.nbd import NbdSource
 from virtquorum.qemu import graph
 from virtquorum.qemu.leftover import check_quorum_words
 from virtquorum.qemu.names import Names
+from virtquorum.xml.plan import fields_of
 
 if TYPE_CHECKING:
     from virtquorum.model.disk import Disk
     from virtquorum.model.location import Location
+    from virtquorum.model.node import Node
 
 __all__ = ["build", "is_empty"]
 
@@ -84,6 +86,18 @@ def build(disk: Disk, names: Names) -> graph.AnyBlock:
     Raises TranslationError, naming the disk, the place and the way out.
     """
     return _Builder(disk, names).build()
+
+
+def _properties(node: Node) -> dict[str, Any]:
+    """What a description says to be QEMU's properties as they are, by the graph's names.
+
+    A switch that is off is left out: it is QEMU's default.
+    """
+    return {
+        spelling.qemu.replace("-", "_"): value
+        for field, spelling in fields_of(type(node)).items()
+        if spelling.qemu is not None and (value := getattr(node, field)) not in (None, False)
+    }
 
 
 def _are(members: int) -> str:
@@ -295,10 +309,7 @@ class _Builder:
             discard="unmap" if below_format else self.common.discard,
             detect_zeroes=None if below_format else self._detect_zeroes(image),
             children=tuple(done[id(one)] for one in quorum.members),
-            vote_threshold=cast("int", quorum.vote_threshold),
-            read_pattern=cast("graph.ReadPattern | None", quorum.read_pattern),
-            rewrite_corrupted=True if quorum.rewrite_corrupted else None,
-            blkverify=True if quorum.blkverify else None,
+            **(_properties(quorum) | {"vote_threshold": quorum.vote_threshold}),
         )
 
     def _check_members_differ(self, quorum: Quorum) -> None:
@@ -464,12 +475,12 @@ class _Builder:
                 cls = graph.File if isinstance(source, FileSource) else graph.HostDevice
                 return cls(
                     node_name=name, auto_read_only=True, discard="unmap", cache_direct=direct,
-                    cache_no_flush=no_flush, filename=path, aio=self.common.aio,
+                    cache_no_flush=no_flush, aio=self.common.aio, **_properties(source),
                 )  # fmt: skip
             case NbdSource():
                 return graph.Nbd(
                     node_name=name, auto_read_only=True, discard="unmap", cache_direct=direct,
-                    cache_no_flush=no_flush, server=self._nbd_server(source), export=source.name,
+                    cache_no_flush=no_flush, server=self._nbd_server(source), **_properties(source),
                 )  # fmt: skip
         raise self._refused(
             f"the source '{source.protocol or source.type}' is not translated yet",
@@ -512,7 +523,7 @@ class _Builder:
             raise self._refused(
                 "the host has no name", host.location, "say where the server is: name='…'"
             )
-        port = 10809 if host.port is None else host.port
-        if isinstance(port, Malformed) or not 1 <= port <= 65535:
+        port = source.default_port if host.port is None else host.port
+        if port is None or isinstance(port, Malformed) or not 1 <= port <= 65535:
             raise self._refused(f"the port '{port}' is no number from 1 to 65535", host.location)
         return graph.TcpServer(host=host.name, port=str(port))

@@ -31,6 +31,7 @@ _DRIVER: Final = (
     "ioeventfd", "event_idx", "iothread", "queues", "queue_size", "iommu", "ats", "packed",
     "page_per_vq",
 )  # fmt: skip
+_TARGET: Final = ("removable", "rotation_rate", "tray")
 #: libvirt's own notes in its status files.
 _NOTES: Final = frozenset({"diskSecretsPlacement", "privateData"})
 #: A quorum's words without their separators, as people and QEMU spell them, and where they belong.
@@ -47,10 +48,10 @@ _WORDS: Final = {
 def for_the_device(disk: Disk) -> list[str]:
     """What a ``-device`` would have to say, as ``name='value'`` or the name of an element."""
     said = ["device"] if disk.device not in (None, "disk") else []
-    return [
-        *_worded(disk, [*said, *_DEVICE]),
-        *_worded(disk.driver, _DRIVER),
-    ]
+    words = [*_worded(disk, [*said, *_DEVICE]), *_worded(disk.driver, _DRIVER)]
+    if disk.target is not None:
+        words += _worded(disk.target, _TARGET)
+    return words
 
 
 def _worded(node: Node, names: Iterable[str]) -> list[str]:

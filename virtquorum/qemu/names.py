@@ -43,7 +43,7 @@ _LONGEST: Final = 31
 
 def domain_names(disks: Sequence[Disk]) -> list[Names]:
     """The names of all disks of a domain, in their order; they differ across the whole domain."""
-    used: set[str] = set()
+    used = _Used()
     drives = []
     for number, disk in enumerate(disks):
         target = disk.name or ""
@@ -74,9 +74,7 @@ class Names:
     told apart by identity: two members may be equal.
     """
 
-    def __init__(
-        self, disk: Disk, number: int, drive: str, used: set[str], taken: set[str]
-    ) -> None:
+    def __init__(self, disk: Disk, number: int, drive: str, used: _Used, taken: set[str]) -> None:
         """Name the disk that is the ``number``-th of its domain.
 
         ``used`` holds the domain's names and grows; ``taken`` holds the given
@@ -130,11 +128,19 @@ class Names:
         return name
 
 
-def _free(name: str, used: set[str]) -> str:
-    free, number = name, 1
+class _Used(set[str]):
+    """Names that are taken, and how often each was asked for, so that no search begins anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Counter[str] = Counter()
+
+
+def _free(name: str, used: _Used) -> str:
+    free = name
     while free in used:
-        number += 1
-        ending = f".{number}"
+        used.asked[name] += 1
+        ending = f".{used.asked[name] + 1}"
         free = name[: _LONGEST - len(ending)] + ending
     used.add(free)
     return free

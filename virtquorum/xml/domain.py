@@ -130,46 +130,59 @@ class Domain:
 
     # Formatting
 
-    def formatted(self, *, disks_only: bool = False) -> Domain:
-        """The document as libvirt would write it, or only its disks.
+    def format(self, *, disks_only: bool = False) -> bytes:
+        """The document as libvirt would write it, or only its disks, in its own encoding.
 
-        What stands before and after the root element stays as it is.
+        What stands before and after the root element stays as it is.  Raises
+        EditError for what cannot be written.
         """
+        data = self._formatted(disks_only=disks_only)
+        return self.to_bytes() if data == self.document.data else self.document.decoded.encode(data)
+
+    def formatted(self, *, disks_only: bool = False) -> Domain:
+        """What ``format`` writes, read again."""
+        return self._with(self._formatted(disks_only=disks_only))
+
+    def _formatted(self, *, disks_only: bool) -> bytes:
         from virtquorum.xml.format import format_disk, write_tree
 
+        elements = self._disk_elements()
         if disks_only:
-            return self._spliced(
+            pads = [self._indentation(one.start) for one in elements]
+            return self._joined(
                 [
-                    (element.start, element.stop, self._fitted(format_disk(disk, pad), pad))
-                    for element, disk in zip(self._disk_elements(), self.disks, strict=True)
-                    for pad in (self._indentation(element.start),)
+                    (one.start, one.stop, self._fitted(format_disk(disk, pad), pad))
+                    for one, disk, pad in zip(elements, self.disks, pads, strict=True)
                 ]
             )
         document = self.document
         root = document.root
         out: list[str] = []
-        pads = {"domain": INDENT * 2, "disk": ""}
-        pad = pads.get(root.name, INDENT * 3)
+        pad = {"domain": INDENT * 2, "disk": ""}.get(root.name, INDENT * 3)
         special = {
             id(element): format_disk(disk, pad)
-            for element, disk in zip(self._disk_elements(), self.disks, strict=True)
+            for element, disk in zip(elements, self.disks, strict=True)
         }
         write_tree(out, root, "", special)
         before = document.data[: root.start].decode("utf-8").replace("\r\n", "\n")
         after = document.data[root.stop :].decode("utf-8").replace("\r\n", "\n")
-        text = before + "".join(out) + after.removeprefix("\n")
-        return self._with(text.encode())
+        return (before + "".join(out) + after.removeprefix("\n")).encode()
 
     # Edits
 
     def replace(self, old: Disk | AnyImage, new: Disk | AnyImage) -> Domain:
         """Put a disk in the place of a disk, or an image in that of a member or backing image."""
-        if isinstance(old, Disk) != isinstance(new, Disk):
+        fits = (Disk,) if isinstance(old, Disk) else (Image, Terminator)
+        if not isinstance(new, fits):
             raise EditError("a disk goes in the place of a disk, an image in the place of an image")
         element = self._element(old)
         pad = self._indentation(element.start)
         text = self._fitted(self._written(new, pad), pad)
-        return self._spliced([(element.start, element.stop, text)])._holding(new)
+        if old == new:
+            return self._spliced([(element.start, element.stop, text)])
+        gone = 0 if not isinstance(old, Image) or isinstance(new, Disk) else _below(old, new)
+        edited = self._spliced([(element.start, element.stop, text)])
+        return edited._holding(new, self, gone)
 
     def remove(self, node: Disk | AnyImage) -> Domain:
         """Take out a disk, or a member or backing image."""
@@ -180,6 +193,8 @@ class Domain:
 
     def insert(self, disk: Disk, *, before: Disk | None = None) -> Domain:
         """Add a disk, before another one or behind all others."""
+        if not isinstance(disk, Disk):
+            raise EditError(f"a disk is inserted, not a {type(disk).__name__}")
         root = self.document.root
         if root.name == "disk":
             raise EditError(f"{self.name} is a bare <disk>: it has no place for another one")
@@ -219,6 +234,8 @@ class Domain:
         self, quorum: Disk | Image | Quorum, member: AnyImage, *, before: int | None = None
     ) -> Domain:
         """Add a member, before the member of that number or behind all others."""
+        if not isinstance(member, (Image, Terminator)):
+            raise EditError(f"a member is an image, not a {type(member).__name__}")
         element = self._quorum_element(quorum)
         members = element.elements("backingStore")
         if before is not None and not 0 <= before <= len(members):
@@ -272,8 +289,6 @@ class Domain:
         return self._element(quorum)
 
     def _written(self, new: Disk | AnyImage, pad: str) -> str:
-        if not isinstance(new, (Disk, Image, Terminator)):
-            raise EditError(f"a disk or an image is put in, not a {type(new).__name__}")
         from virtquorum.xml.format import format_disk, format_image
 
         return format_disk(new, pad) if isinstance(new, Disk) else format_image(new, pad)
@@ -290,7 +305,7 @@ class Domain:
         else:
             at = element.start
             splice = (at, at, text + between)
-        return self._spliced([splice])._holding(new)
+        return self._spliced([splice])._holding(new, self)
 
     def _into(self, parent: Element, new: Disk | AnyImage, behind: tuple[str, ...]) -> Domain:
         """Insert into an element that has none of its kind, behind children of these names."""
@@ -314,7 +329,7 @@ class Domain:
             rest = self.document.data[at : parent.close]
             end = "" if b"\n" in rest else line_end + outer
             splice = (at, at, line_end + pad + text + end)
-        return self._spliced([splice])._holding(new)
+        return self._spliced([splice])._holding(new, self)
 
     def _own_line(self, offset: int) -> bool:
         """Whether a line, other than the first, has nothing before an offset."""
@@ -358,7 +373,10 @@ class Domain:
         return text.replace("\n", self._line_end()) if self._line_end() != "\n" else text
 
     def _spliced(self, splices: Sequence[tuple[int, int, str | bytes]]) -> Domain:
-        """The document with other bytes in some places."""
+        """The document with other bytes in some places, read again."""
+        return self._with(self._joined(splices))
+
+    def _joined(self, splices: Sequence[tuple[int, int, str | bytes]]) -> bytes:
         data = self.document.data
         parts: list[bytes] = []
         at = 0
@@ -366,7 +384,7 @@ class Domain:
             parts += [data[at:start], new.encode() if isinstance(new, str) else new]
             at = stop
         parts.append(data[at:])
-        return self._with(b"".join(parts))
+        return b"".join(parts)
 
     def _with(self, data: bytes) -> Domain:
         """The document with other text, in the same encoding."""
@@ -385,20 +403,25 @@ class Domain:
                 f"{self.name}: the edited document cannot be read again: {error.message}"
             ) from error
 
-    def _holding(self, new: Disk | AnyImage) -> Domain:
-        """This document, once it is sure that it holds what was put in."""
-        if isinstance(new, Disk):
-            held = new in self.disks
-        else:
-            held = any(
-                new == below
-                for disk in self.disks
-                for image in disk.image.walk()
-                for below in image.below
-            )
-        if not held:
+    def _holding(self, new: Disk | AnyImage, before: Domain, gone: int = 0) -> Domain:
+        """This document, once it is sure that it holds one more of what was put in.
+
+        ``gone`` of them went with what was replaced.
+        """
+        if self._count(new) != before._count(new) - gone + 1:
             raise EditError(
                 f"{self.name}: what was written does not read back as the same "
                 f"{'disk' if isinstance(new, Disk) else 'image'}"
             )
         return self
+
+    def _count(self, node: Disk | AnyImage) -> int:
+        """How many disks, or images below others, are equal to one."""
+        if isinstance(node, Disk):
+            return sum(node == disk for disk in self.disks)
+        return sum(_below(disk.image, node) for disk in self.disks)
+
+
+def _below(top: Image, node: AnyImage) -> int:
+    """How many images below one are equal to another."""
+    return sum(node == below for image in top.walk() for below in image.below)

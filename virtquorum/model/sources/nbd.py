@@ -18,5 +18,6 @@ class NbdSource(NetworkSource):
     protocol: ClassVar[str | None] = "nbd"
     default_port: ClassVar[int | None] = 10809
 
+    name: Text = attribute(qemu="export")
     tls: YesNo = attribute(of="yes-no")
-    tls_hostname: Text = attribute("tlsHostname", qemu="tls-hostname")
+    tls_hostname: Text = attribute("tlsHostname")

@@ -29,7 +29,7 @@ class NetworkSource(StoredSource):
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
 class CurlSource(NetworkSource):
-    """What QEMU reads through libcurl: read ahead in bytes, time-out in seconds."""
+    """What is fetched, as QEMU does through libcurl: read ahead in bytes, time-out in seconds."""
 
     readahead: Integer = attribute("size", of="integer", inside="readahead", tail=1)
     timeout: Integer = attribute("seconds", of="integer", inside="timeout", tail=1)
