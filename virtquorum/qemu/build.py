@@ -314,7 +314,7 @@ class _Builder:
 
     def _check_members_differ(self, quorum: Quorum) -> None:
         """Refuse one image as two members: it would vote twice, and QEMU minds only a writer."""
-        seen: list[object] = []
+        seen: set[object] = set()
         for member in quorum.members:
             if not isinstance(member, Image) or isinstance(member.source, Quorum):
                 continue
@@ -328,7 +328,7 @@ class _Builder:
                     member.location,
                     "give each member an image of its own",
                 )
-            seen.append(same)
+            seen.add(same)
 
     def _threshold(self, quorum: Quorum, members: int, place: Location | None) -> int:
         threshold = quorum.vote_threshold

@@ -256,9 +256,13 @@ class Document:
             self._lines = [0, *(found.end() for found in _LINE_END.finditer(self.data))]
         line = bisect_right(self._lines, offset)
         last_line, start, column = self._last
-        if line != last_line or offset < start:
-            start, column = self._lines[line - 1], 1
-        column += len(self.data[start:offset].decode("utf-8", "replace"))
+        begin = self._lines[line - 1]
+        if line != last_line or offset - begin < start - offset:
+            start, column = begin, 1
+        if offset < start:
+            column -= len(self.data[offset:start].decode("utf-8", "replace"))
+        else:
+            column += len(self.data[start:offset].decode("utf-8", "replace"))
         self._last = (line, offset, column)
         return line, column
 
