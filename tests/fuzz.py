@@ -3,14 +3,16 @@
     python -m tests.fuzz --examples 50000 [--seed N]
 
 takes the corpus, the samples and the goldens, damages them at random, and
-reads, formats and reads again what is left.  It ends with 1 and prints the
-input where another exception comes out, or where the law parse ∘ format = id
-does not hold; ``--seed`` makes the same run again.
+reads, formats and reads again what is left; it shows the disks as a tree and
+as JSON, and translates them for QEMU.  It ends with 1 and prints the input
+where another exception comes out, or where the law parse ∘ format = id does
+not hold; ``--seed`` makes the same run again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import re
 import sys
@@ -20,7 +22,14 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from virtquorum.errors import InputError
+from virtquorum.errors import InputError, TranslationError
+from virtquorum.json_text import json_text
+from virtquorum.qemu.build import build, is_empty
+from virtquorum.qemu.drive import drive_arguments
+from virtquorum.qemu.leftover import for_the_device, not_understood
+from virtquorum.qemu.names import domain_names
+from virtquorum.report.disks_json import file_json
+from virtquorum.report.tree import draw_disks
 from virtquorum.xml.document import Element, Limits
 from virtquorum.xml.domain import Domain
 from virtquorum.xml.format import escape, format_disk
@@ -164,6 +173,8 @@ def examine(raw: bytes) -> str:
         refusal = error
     else:
         _examine_domain(domain, raw)
+        _examine_reports(domain)
+        _examine_translation(domain)
         return "read"
     assert str(refusal).startswith("fuzz:"), f"{refusal!s} does not begin with its place"
     assert "\n" not in str(refusal), f"{refusal!s} has several lines"
@@ -185,6 +196,35 @@ def _examine_domain(domain: Domain, raw: bytes) -> None:
         formatted = domain.formatted()
         assert formatted.formatted().to_bytes() == formatted.to_bytes(), "formatting is not stable"
         assert [format_disk(disk) for disk in formatted.disks] == texts
+
+
+def _examine_reports(domain: Domain) -> None:
+    """What ``show`` prints can be drawn, and its JSON says what was put into it."""
+    value = file_json(domain)
+    for text in (json_text(value), json_text(value, indent=2, ascii_only=True)):
+        assert json.loads(text) == value, "the JSON text is another value"
+    for ascii_only in (False, True):
+        lines = list(draw_disks(domain.disks, lambda text, _: text, ascii_only=ascii_only))
+        assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
+        assert len(lines) >= len(domain.disks), "a disk is not drawn"
+
+
+def _examine_translation(domain: Domain) -> None:
+    """What ``args`` does with each disk: arguments, or a refusal that names its place."""
+    for disk, names in zip(domain.disks, domain_names(domain.disks), strict=True):
+        if is_empty(disk):
+            continue
+        try:
+            arguments = drive_arguments(disk, build(disk, names), names.drive)
+        except TranslationError as error:
+            refusal = error
+        else:
+            assert arguments[0] == "-drive"
+            assert len(arguments) == 2
+            for_the_device(disk)
+            not_understood(disk)
+            continue
+        assert str(refusal).startswith("fuzz:"), f"{refusal!s} does not begin with its place"
 
 
 def _around(disk: Disk) -> str:
