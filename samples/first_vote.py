@@ -126,7 +126,7 @@ class Disk:
             "human-monitor-command", **{"command-line": f'qemu-io drive-vda "{command}"'}
         )
         printed = self.log.read_bytes()[before:].decode()
-        print(f"(qemu) qemu-io drive-vda {command!r}\n{printed}", end="", flush=True)
+        print(f'(qemu) qemu-io drive-vda "{command}"\n{printed}', end="", flush=True)
         if "ops" not in printed or "failed" in printed:
             raise SystemExit("this is not what should have happened")
 

@@ -219,9 +219,11 @@ def test_untranslatable_disk() -> None:
     done = run("args", path)
     line = path.read_text().split("\n").index("        <source protocol='rbd' name="
                                               "'rack-c/ticket-desk-mail'>")  # fmt: skip
-    assert done.err.splitlines()[-2].startswith(
-        f"virtquorum: {path}:{line + 4}:11: disk 'sda': authentication is not translated yet; "
+    assert (
+        f"virtquorum: {path}:{line + 4}:11: disk 'sda': authentication is not translated yet\n"
+        in (done.err)
     )
+    assert done.err.endswith("note: the other disks are to be had with --disk TARGET\n")
     assert (done.code, done.out) == (1, "")
     assert run("args", "--disk", "vda", "--disk", "vdb", path).code == 0
 

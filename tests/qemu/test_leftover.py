@@ -12,7 +12,7 @@ from virtquorum.errors import TranslationError
 from virtquorum.model.disk import Disk, Driver, IoTune, Target
 from virtquorum.qemu.build import build
 from virtquorum.qemu.drive import drive_arguments
-from virtquorum.qemu.leftover import for_the_device, not_understood
+from virtquorum.qemu.leftover import for_the_device, not_understood, without_effect
 from virtquorum.qemu.names import domain_names
 from virtquorum.xml.domain import Domain
 
@@ -49,6 +49,9 @@ def refused(disk: Disk) -> str:
         (quorum(driver="threshold='2'"), "'threshold' on <driver>"),
         (quorum(driver="vote-threshold='2'"), "'vote-threshold' on <driver>"),
         (quorum(disk=" rewrite_corrupted='on'"), "'rewrite_corrupted' on <disk>"),
+        (quorum(driver="rewrite_corupted='on'"), "'rewrite_corupted' on <driver>"),
+        (quorum(driver="name='qemu' read_patern='fifo'"), "'read_patern' on <driver>"),
+        (quorum(disk=" treshold='2'"), "'treshold' on <disk>"),
         (quorum(disk=" blkverify='on'"), "'blkverify' on <disk>"),
         (
             quorum(members=MEMBERS.replace("type='file'>", "type='file' node-name='x'>", 1)),
@@ -251,4 +254,12 @@ def test_a_second_backing_store_of_a_stock_disk_is_named() -> None:
         "<disk type='file'><driver type='qcow2'/><source file='/a'/>"
         f"{store.format('b')}{store.format('c')}<target dev='vda'/></disk>"
     ).disks
-    assert not_understood(disk) == ["<backingStore> in <disk> (line 1)"]
+    assert not_understood(disk) == ["another <backingStore> in <disk> (line 1)"]
+
+
+def test_a_policy_that_fifo_makes_void_is_named() -> None:
+    disk = quorum(driver="read_pattern='fifo' rewrite_corrupted='on'")
+    assert without_effect(disk) == [
+        "rewrite_corrupted does nothing with read_pattern='fifo', which votes on nothing"
+    ]
+    assert without_effect(quorum(driver="rewrite_corrupted='on'")) == []

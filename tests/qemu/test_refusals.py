@@ -205,24 +205,22 @@ CASES = {
             "<target",
             "<auth username='x'><secret type='ceph' usage='y'/></auth><target",
         ),
-        "authentication and encryption are not translated yet; "
-        "other disks are to be had with --disk TARGET",
+        "authentication and encryption are not translated yet",
         "<auth",
     ),
     "auth": Case(
         stock("<auth username='x'><secret type='iscsi' usage='y'/></auth>"),
-        "authentication is not translated yet; other disks are to be had with --disk TARGET",
+        "authentication is not translated yet",
         "<auth",
     ),
     "encryption": Case(
         stock("<encryption format='luks'><secret type='passphrase' usage='y'/></encryption>"),
-        "encryption is not translated yet; other disks are to be had with --disk TARGET",
+        "encryption is not translated yet",
         "<encryption",
     ),
     "reservations": Case(
         stock("<reservations managed='yes'/>"),
-        "persistent reservations are not translated yet; "
-        "other disks are to be had with --disk TARGET",
+        "persistent reservations are not translated yet",
         "<reservations",
     ),
     "fdgroup": Case(
@@ -237,7 +235,8 @@ CASES = {
     ),
     "member without source": Case(
         quorum("<backingStore type='block'><format type='raw'/></backingStore>"),
-        "the image has no source; name its file or device",
+        "the image has no source; "
+        "type='file' takes <source file='…'/>, type='block' <source dev='…'/>",
         "<backingStore",
     ),
     "slices": Case(
@@ -258,20 +257,18 @@ CASES = {
     ),
     "rbd": Case(
         network("protocol='rbd' name='p/i'"),
-        "the source 'rbd' is not translated yet; file, block and network with protocol 'nbd' are; "
-        "other disks are to be had with --disk TARGET",
+        "the source 'rbd' is not translated yet; file, block and network with protocol 'nbd' are",
         "<source",
     ),
     "foreign": Case(
         network("protocol='carrier-pigeon' name='p'"),
         "the source 'carrier-pigeon' is not translated yet; "
-        "file, block and network with protocol 'nbd' are; "
-        "other disks are to be had with --disk TARGET",
+        "file, block and network with protocol 'nbd' are",
         "<source",
     ),
     "nbd tls": Case(
         network("protocol='nbd' tls='yes'", "<host name='h'/>"),
-        "TLS is not translated yet; other disks are to be had with --disk TARGET",
+        "TLS is not translated yet; serve it without TLS, through a tunnel",
         "<source",
     ),
     "nbd tls, no switch": Case(

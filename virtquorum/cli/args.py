@@ -13,7 +13,12 @@ from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import EditError, InputError, TranslationError
 from virtquorum.qemu.build import build, is_empty
 from virtquorum.qemu.drive import drive_arguments, shell_lines
-from virtquorum.qemu.leftover import for_the_device, not_understood
+from virtquorum.qemu.leftover import (
+    check_quorum_words,
+    for_the_device,
+    not_understood,
+    without_effect,
+)
 from virtquorum.qemu.names import domain_names
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
 
@@ -65,7 +70,7 @@ def command(
     \b
       virtquorum args domain.xml
       virtquorum args --disk vda --json domain.xml
-      eval "qemu-system-x86_64 -M none $(virtquorum args --oneline domain.xml)"
+      a=$(virtquorum args --oneline domain.xml) && eval "qemu-system-x86_64 $a"
 
     Exit codes: 0 clean, 1 a disk cannot be translated, 2 usage, 3 input that
     cannot be read or is no domain XML.
@@ -95,6 +100,8 @@ def command(
             streams.say(str(error))
             refused = True
     if refused:
+        if len(domain.disks) > 1:
+            streams.note("the other disks are to be had with --disk TARGET")
         return Exit.FINDINGS
     if as_json:
         streams.write_json(list(arguments))
@@ -108,6 +115,7 @@ def command(
 def _arguments(disk: Disk, names: Names, streams: Streams) -> list[str]:
     """One disk's arguments, with a note for all of it that they do not say."""
     about = f"{disk.location}: disk '{disk.name}'"
+    check_quorum_words(disk)
     if is_empty(disk):
         streams.note(f"{about} has no medium, so it has no block node")
         return []
@@ -116,6 +124,8 @@ def _arguments(disk: Disk, names: Names, streams: Streams) -> list[str]:
         streams.note(f"{about} is called '{names.drive}'")
     if left := for_the_device(disk):
         streams.note(f"{about}: left to -device: {', '.join(left)}")
+    for one in without_effect(disk):
+        streams.note(f"{about}: {one}")
     if left := not_understood(disk):
         streams.note(f"{about}: not understood and left out: {', '.join(left)}")
     return arguments

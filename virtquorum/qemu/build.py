@@ -20,6 +20,7 @@ from virtquorum.errors import TranslationError
 from virtquorum.model.image import LARGEST_THRESHOLD, Image, Quorum, Terminator
 from virtquorum.model.node import Malformed
 from virtquorum.model.source import StoredSource
+from virtquorum.model.sources import SOURCES
 from virtquorum.model.sources.block import BlockSource
 from virtquorum.model.sources.file import FileSource
 from virtquorum.model.sources.nbd import NbdSource
@@ -58,9 +59,6 @@ _UNITS: Final[dict[str | None, int]] = {
 }  # fmt: skip
 
 
-_NOT_YET: Final = "other disks are to be had with --disk TARGET"
-
-
 class _Common(NamedTuple):
     """What ``<driver>`` says for all images of the disk, and what the top says for itself."""
 
@@ -74,10 +72,12 @@ def is_empty(disk: Disk) -> bool:
     source = disk.image.source
     match source:
         case FileSource():
-            return not source.file and source.fdgroup is None
+            empty = not source.file and source.fdgroup is None
         case BlockSource():
-            return not source.dev
-    return False
+            empty = not source.dev
+        case _:
+            empty = False
+    return empty and disk.device in ("cdrom", "floppy")
 
 
 def build(disk: Disk, names: Names) -> graph.AnyBlock:
@@ -165,13 +165,12 @@ class _Builder:
             raise self._refused(
                 "authentication and encryption are not translated yet",
                 (disk.auth or disk.encryption or disk).location,
-                _NOT_YET,
             )
         if disk.transient is not None:
             raise self._refused(
                 "<transient/> is not translated yet: QEMU would keep what the guest writes",
                 disk.transient.location,
-                f"remove it, and put an overlay on the image yourself; {_NOT_YET}",
+                "remove it, and put an overlay on the image yourself",
             )
         check_quorum_words(disk)
         top = disk.image
@@ -457,9 +456,7 @@ class _Builder:
                 ("persistent reservations are", source.reservations),
             ):
                 if value is not None:
-                    raise self._refused(
-                        f"{what} not translated yet", value.location or place, _NOT_YET
-                    )
+                    raise self._refused(f"{what} not translated yet", value.location or place)
         direct, no_flush = self.common.cache
         match source:
             case FileSource() | BlockSource():
@@ -471,7 +468,11 @@ class _Builder:
                     )
                 path = source.file if isinstance(source, FileSource) else source.dev
                 if not path:
-                    raise self._refused("the image has no source", place, "name its file or device")
+                    raise self._refused(
+                        "the image has no source",
+                        place,
+                        "type='file' takes <source file='…'/>, type='block' <source dev='…'/>",
+                    )
                 cls = graph.File if isinstance(source, FileSource) else graph.HostDevice
                 return cls(
                     node_name=name, auto_read_only=True, discard="unmap", cache_direct=direct,
@@ -482,10 +483,17 @@ class _Builder:
                     node_name=name, auto_read_only=True, discard="unmap", cache_direct=direct,
                     cache_no_flush=no_flush, server=self._nbd_server(source), **_properties(source),
                 )  # fmt: skip
+        types = sorted({type for type, _ in SOURCES} | {"quorum"})
+        if source.type not in types:
+            raise self._refused(
+                f"the type '{source.type}' is unknown",
+                image.location,
+                f"types are: {', '.join(types)}",
+            )
         raise self._refused(
             f"the source '{source.protocol or source.type}' is not translated yet",
             place,
-            f"file, block and network with protocol 'nbd' are; {_NOT_YET}",
+            "file, block and network with protocol 'nbd' are",
         )
 
     def _nbd_server(self, source: NbdSource) -> graph.TcpServer | graph.UnixServer:
@@ -495,7 +503,7 @@ class _Builder:
                 if source.tls is True
                 else f"tls='{source.tls}' is neither 'yes' nor 'no'",
                 source.location,
-                _NOT_YET if source.tls is True else None,
+                "serve it without TLS, through a tunnel" if source.tls is True else None,
             )
         hosts = source.hosts
         if len(hosts) != 1:

@@ -12,7 +12,7 @@ from virtquorum.errors import TranslationError
 from virtquorum.model.image import Image, Quorum
 from virtquorum.model.node import Described, ForeignAttribute, ForeignElement, Node, StrayText
 from virtquorum.xml.document import Element
-from virtquorum.xml.plan import fields_of
+from virtquorum.xml.plan import disk_plan, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from virtquorum.model.disk import Disk
     from virtquorum.model.node import Unmodelled
 
-__all__ = ["check_quorum_words", "for_the_device", "not_understood"]
+__all__ = ["check_quorum_words", "for_the_device", "not_understood", "without_effect"]
 
 #: Fields of a disk and its driver that say how the guest sees it.
 _DEVICE: Final = (
@@ -77,6 +77,7 @@ def _worded(node: Node, names: Iterable[str]) -> list[str]:
 def not_understood(disk: Disk) -> list[str]:
     """What the model has no field for, each with its place: ``line 3: <driver foo='1'>``."""
     found = []
+    known = disk_plan(disk.quorum is not None).children
     for node, one in _unmodelled(disk):
         name = ".".join([_element(node), *one.at])
         place = f" (line {node.location.line})" if node.location is not None else ""
@@ -84,7 +85,8 @@ def not_understood(disk: Disk) -> list[str]:
             case ForeignAttribute():
                 found.append(f"{one.name}='{one.value}' of <{name}>{place}")
             case ForeignElement() if one.name not in _NOTES:
-                found.append(f"<{one.name}> in <{name}>{place}")
+                again = "another " if one.name in known else ""
+                found.append(f"{again}<{one.name}> in <{name}>{place}")
             case StrayText():
                 found.append(f"text in <{name}>{place}")
     return found
@@ -118,7 +120,7 @@ def check_quorum_words(disk: Disk) -> None:
             element = one.name
             names = [name for name, _ in one.attributes]
         for name in names:
-            remedy = _WORDS.get(name.replace("-", "").replace("_", "").lower())
+            remedy = _remedy(name, near=bool(disk.quorums))
             if remedy is not None:
                 raise TranslationError(
                     f"'{name}' on <{element}> says nothing there",
@@ -126,6 +128,27 @@ def check_quorum_words(disk: Disk) -> None:
                     disk=disk.name,
                     remedy=remedy,
                 )
+
+
+def _remedy(name: str, *, near: bool) -> str | None:
+    """Where a name belongs that is a quorum's word but for its separators, or ``near`` one."""
+    bare = name.replace("-", "").replace("_", "").lower()
+    if bare not in _WORDS and near:
+        from difflib import get_close_matches
+
+        bare = next(iter(get_close_matches(bare, _WORDS, 1, 0.8)), bare)
+    return _WORDS.get(bare)
+
+
+def without_effect(disk: Disk) -> list[str]:
+    """Policies that QEMU takes and that do nothing."""
+    return [
+        f"{name} does nothing with read_pattern='fifo', which votes on nothing"
+        for quorum in disk.quorums
+        if quorum.read_pattern == "fifo"
+        for name in ("rewrite_corrupted", "blkverify")
+        if getattr(quorum, name) is True
+    ]
 
 
 def _element(node: Described) -> str:

@@ -208,7 +208,7 @@ class Mistake:
             return self.at(offset, f"'{shown}' has no value", f"write {shown}='…'")
         unquoted = _UNQUOTED.match(data, offset)
         assert unquoted is not None
-        value = unquoted[0].removesuffix(b"/").decode("utf-8", "replace")
+        value = unquoted[0].removesuffix(b"/").decode("utf-8", "replace").strip("‘’“”„«»")  # noqa: RUF001
         if data[unquoted.end() : unquoted.end() + 1] in (b"'", b'"'):
             value = ""  # that was the next attribute
         if element == b"threshold":
