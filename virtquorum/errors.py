@@ -11,12 +11,15 @@
 
 An exception stops the work; what is merely wrong in a document is a finding,
 which is data.  The fields hold the facts, and only ``__str__`` puts them into
-words: ``FILE:LINE:COLUMN: what is wrong; what to do``.
+words, on one line: ``FILE:LINE:COLUMN: what is wrong; what to do``.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
+from typing import TYPE_CHECKING
+
+from virtquorum.printable import printable
+
 if TYPE_CHECKING:
     from virtquorum.model.location import Location
 
@@ -65,7 +68,7 @@ class InputError(VirtquorumError):
         if self.line is not None:
             place += f":{self.line}:{self.column}"
         remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{place}: {self.message}{remedy}"
+        return printable(f"{place}: {self.message}{remedy}")
 
 
 class UnreadableError(InputError):
@@ -122,4 +125,4 @@ class TranslationError(VirtquorumError):
         place = f"{self.location}: " if self.location is not None else ""
         disk = f"disk '{self.disk}': " if self.disk else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{place}{disk}{self.message}{remedy}"
+        return printable(f"{place}{disk}{self.message}{remedy}")

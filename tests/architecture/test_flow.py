@@ -17,7 +17,7 @@ ROOMS = {
     "cli": {"model", "xml", "qemu", "report"},
 }
 #: Modules beside the rooms, open to all; they import no room.
-COMMON = {"errors", "json_text", "schema_files", "__init__"}
+COMMON = {"errors", "json_text", "printable", "schema_files", "__init__"}
 #: What may be imported where it is used, and nowhere at the top of a module.
 HEAVY = {"lxml", "xmlschema", "libvirt", "libvirt_qemu", "rich", "qemu", "difflib", "asyncio"}
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -263,3 +263,14 @@ def test_a_policy_that_fifo_makes_void_is_named() -> None:
         "rewrite_corrupted does nothing with read_pattern='fifo', which votes on nothing"
     ]
     assert without_effect(quorum(driver="rewrite_corrupted='on'")) == []
+
+
+def test_an_error_is_one_line_whatever_the_document_says() -> None:
+    (disk,) = Domain.from_text(
+        "<disk type='x&#10;y'><source/><target dev='vd&#10;&#x9b;a'/></disk>", "a\nb"
+    ).disks
+    (names,) = domain_names([disk])
+    with pytest.raises(TranslationError) as caught:
+        build(disk, names)
+    assert str(caught.value).isprintable()
+    assert "disk 'vd\\n\\x9ba'" in str(caught.value)

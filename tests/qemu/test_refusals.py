@@ -110,6 +110,7 @@ CASES = {
         quorum(TWO + member("c.raw"), "blkverify='on'", " threshold='2'"),
         "blkverify needs exactly two members and a threshold of 2; "
         "here are 3 and 2; without it, members are voted on",
+        "<driver",
         drive=f"{Q}vote-threshold=2,blkverify=on,{NULLS},children.2.driver=null-co",
         qemu="blkverify=on can only be set if there are exactly two files and vote-threshold is 2",
     ),
@@ -117,12 +118,14 @@ CASES = {
         quorum(driver="blkverify='on'"),
         "blkverify needs exactly two members and a threshold of 2; "
         "here are 2 and 1; without it, members are voted on",
+        "<driver",
         drive=f"{Q}vote-threshold=1,blkverify=on,{NULLS}",
         qemu="blkverify=on can only be set if there are exactly two files and vote-threshold is 2",
     ),
     "blkverify and rewrite": Case(
         quorum(driver="blkverify='on' rewrite_corrupted='on'", attributes=" threshold='2'"),
         "rewrite_corrupted cannot go with blkverify; leave one of them out",
+        "<driver",
         drive=f"{Q}vote-threshold=2,blkverify=on,rewrite-corrupted=on,{NULLS}",
         qemu="rewrite-corrupted=on cannot be used with blkverify=on",
     ),
@@ -130,13 +133,17 @@ CASES = {
         quorum(driver="rewrite_corrupted='on'").replace("</disk>", "<readonly/></disk>"),
         "rewrite_corrupted needs a quorum that is written to; "
         "leave it out, or <readonly/>; a backing image is never written to",
+        "<driver",
         drive=f"{Q}vote-threshold=1,rewrite-corrupted=on,read-only=on,{NULLS}",
         qemu="Block node is read-only",
     ),
-    "switch": Case(quorum(driver="blkverify='yes'"), "blkverify='yes' is neither 'on' nor 'off'"),
+    "switch": Case(
+        quorum(driver="blkverify='yes'"), "blkverify='yes' is neither 'on' nor 'off'", "<driver"
+    ),
     "read pattern": Case(
         quorum(driver="read_pattern='lifo'"),
         "the read pattern 'lifo' is unknown; it is 'quorum' or 'fifo'",
+        "<driver",
         drive=f"{Q}vote-threshold=1,read-pattern=lifo,{NULLS}",
         qemu="Please set read-pattern as fifo or quorum",
     ),

@@ -12,7 +12,7 @@ import typer
 from virtquorum.cli.inputs import MaxDepth, MaxSize, Paths, domains, real_path
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import EditError, InputError, UnreadableError
-from virtquorum.report.printable import printable
+from virtquorum.printable import printable
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:

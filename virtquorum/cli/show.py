@@ -9,7 +9,7 @@ import typer
 from virtquorum.cli.inputs import MaxDepth, MaxSize, Paths, domains
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import InputError
-from virtquorum.report.printable import printable
+from virtquorum.printable import printable
 from virtquorum.report.tree import draw_disks
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
 

@@ -7,7 +7,7 @@ import sys
 from enum import IntEnum
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-from virtquorum.report.printable import printable
+from virtquorum.printable import printable
 
 if TYPE_CHECKING:
     from virtquorum.json_text import Json

@@ -261,29 +261,30 @@ class _Builder:
         self._check_members_differ(quorum)
         members = len(quorum.members)
         threshold = self._threshold(quorum, members, place)
+        where = self.disk.driver.location if image is self.disk.image else place
         rewrite, blkverify = quorum.rewrite_corrupted, quorum.blkverify
-        self._check_switch("rewrite_corrupted", rewrite, place)
-        self._check_switch("blkverify", blkverify, place)
+        self._check_switch("rewrite_corrupted", rewrite, where)
+        self._check_switch("blkverify", blkverify, where)
         if quorum.read_pattern not in (None, "quorum", "fifo"):
             raise self._refused(
                 f"the read pattern '{quorum.read_pattern}' is unknown",
-                place,
+                where,
                 "it is 'quorum' or 'fifo'",
             )
         if blkverify and (members, threshold) != (2, 2):
             raise self._refused(
                 "blkverify needs exactly two members and a threshold of 2",
-                place,
+                where,
                 f"here are {members} and {threshold}; without it, members are voted on",
             )
         if blkverify and rewrite:
             raise self._refused(
-                "rewrite_corrupted cannot go with blkverify", place, "leave one of them out"
+                "rewrite_corrupted cannot go with blkverify", where, "leave one of them out"
             )
         if rewrite and not writable:
             raise self._refused(
                 "rewrite_corrupted needs a quorum that is written to",
-                place,
+                where,
                 "leave it out, or <readonly/>; a backing image is never written to",
             )
 

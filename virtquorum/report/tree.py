@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from virtquorum.model.image import Image, Quorum, Terminator
 from virtquorum.model.node import Malformed
 from virtquorum.model.source import ForeignSource
+from virtquorum.printable import printable
 from virtquorum.report.location import other_hosts, where
-from virtquorum.report.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
