@@ -115,8 +115,8 @@ def command(
 def _arguments(disk: Disk, names: Names, streams: Streams) -> list[str]:
     """One disk's arguments, with a note for all of it that they do not say."""
     about = f"{disk.location}: disk '{disk.name}'"
-    check_quorum_words(disk)
     if is_empty(disk):
+        check_quorum_words(disk)  # which build does for the others
         streams.note(f"{about} has no medium, so it has no block node")
         return []
     arguments = drive_arguments(disk, build(disk, names), names.drive)
