@@ -209,3 +209,21 @@ def test_a_document_that_cannot_be_formatted_is_a_finding() -> None:
     done = run("format", input=raw)
     assert (done.code, done.out) in ((1, ""), (3, ""))
     assert done.err.startswith("virtquorum: <stdin>")
+
+
+@pytest.mark.parametrize("option", ["--write", "--diff"])
+def test_a_file_that_cannot_be_rewritten_does_not_stop_the_others(
+    tmp_path: Path, option: str
+) -> None:
+    # ISO-2022-JP has escape sequences that say nothing, and Python leaves them out.
+    bad = b'<?xml version="1.0" encoding="iso-2022-jp"?><domain>\x1b(B<a b="1"/></domain>\n'
+    (tmp_path / "a.xml").write_bytes(bad)
+    (tmp_path / "b.xml").write_bytes(b'<domain type="kvm"/>\n')
+    done = run("format", option, tmp_path)
+    assert done.code == 1
+    assert "save the file as UTF-8 before editing it" in done.err
+    assert (tmp_path / "a.xml").read_bytes() == bad
+    if option == "--write":
+        assert (tmp_path / "b.xml").read_bytes() == b"<domain type='kvm'/>\n"
+    else:
+        assert "+<domain type='kvm'/>" in done.out

@@ -69,7 +69,11 @@ def command(
             continue
         read += 1
         try:
-            formatted = domain.format(disks_only=disks_only)
+            if write or diff:  # what takes the place of a file is read again first
+                new = domain.formatted(disks_only=disks_only)
+                formatted = new.to_bytes()
+            else:
+                formatted = domain.format(disks_only=disks_only)
         except EditError as error:
             streams.say(str(error))
             code = max(code, Exit.FINDINGS)
@@ -78,8 +82,8 @@ def command(
         changed += differs
         if write:
             if differs:
-                try:  # what takes the place of a file is read again first
-                    _replace(domain, domain.formatted(disks_only=disks_only).to_bytes())
+                try:
+                    _replace(domain, formatted)
                 except UnreadableError as error:
                     streams.say(str(error))
                     code = Exit.UNREADABLE
@@ -91,8 +95,7 @@ def command(
                 code = max(code, Exit.FINDINGS)
                 streams.progress("")
                 if diff:
-                    new = domain.formatted(disks_only=disks_only).text
-                    _show_difference(domain, new, streams)
+                    _show_difference(domain, new.text, streams)
                 if check:
                     streams.out.write(f"would be reformatted: {printable(domain.name)}\n")
         else:

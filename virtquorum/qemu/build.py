@@ -185,19 +185,19 @@ class _Builder:
                     writable[id(below)] = writable[id(image)] and is_quorum
         # What can be refused, in the order of the document, so that the first mistake is reported.
         storages: dict[int, graph.AnyBlock] = {}
+        drivers: dict[int, str | None] = {}
         for image in order:
+            drivers[id(image)] = self._driver(image)
             if isinstance(image.source, Quorum):
-                self._driver(image, above_quorum=True)
                 self._check_quorum(image, image.source, writable[id(image)])
             else:
-                self._driver(image)
                 name = self.names.beside(names[id(image)], "s")
                 storages[id(image)] = self._storage(image, name)
         done: dict[int, graph.AnyBlock] = {}
         for image in reversed(order):
             storage = storages.get(id(image))
             done[id(image)] = self._image(
-                image, names[id(image)], writable[id(image)], storage, done
+                image, names[id(image)], writable[id(image)], drivers[id(image)], storage, done
             )
         node = done[id(top)]
         if disk.driver.copy_on_read is True:
@@ -211,27 +211,26 @@ class _Builder:
         image: Image,
         name: str,
         writable: bool,
+        driver: str | None,
         storage: graph.AnyBlock | None,
         done: dict[int, graph.AnyBlock],
     ) -> graph.AnyBlock:
         """An image's top node, once those below it are done; a quorum has no storage."""
-        if storage is not None:
-            driver = self._driver(image)
-            assert driver is not None
-            return self._format(image, driver, storage, name, writable, done)
-        assert isinstance(image.source, Quorum)
-        driver = self._driver(image, above_quorum=True)
-        if driver is None:
-            return self._quorum(image, image.source, name, writable, done)
-        quorum = self._quorum(
-            image, image.source, self.names.beside(name, "q"), writable, done, below_format=True
-        )
-        return self._format(image, driver, quorum, name, writable, done)
+        file = storage
+        if file is None:
+            assert isinstance(image.source, Quorum)
+            if driver is None:
+                return self._quorum(image, image.source, name, writable, done)
+            file = self._quorum(
+                image, image.source, self.names.beside(name, "q"), writable, done, below_format=True
+            )
+        assert driver is not None
+        return self._format(image, driver, file, name, writable, done)
 
-    def _driver(self, image: Image, *, above_quorum: bool = False) -> str | None:
+    def _driver(self, image: Image) -> str | None:
         """QEMU's driver for an image's format; None for a quorum with nothing above it."""
         format = image.format
-        if above_quorum and format in (None, "quorum"):
+        if isinstance(image.source, Quorum) and format in (None, "quorum"):
             return None
         if format is None:
             if image is self.disk.image:

@@ -12,7 +12,7 @@ from virtquorum.errors import TranslationError
 from virtquorum.model.image import Image, Quorum
 from virtquorum.model.node import Described, ForeignAttribute, ForeignElement, Node, StrayText
 from virtquorum.xml.document import Element
-from virtquorum.xml.plan import disk_plan, fields_of
+from virtquorum.xml.plan import SPELL, disk_plan, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,9 +68,7 @@ def _worded(node: Node, names: Iterable[str]) -> list[str]:
         elif value is True and codecs[name] == "text":  # an element whose presence says yes
             words.append(name)
         else:
-            yes, no = ("yes", "no") if codecs[name] == "yes-no" else ("on", "off")
-            said = (yes if value else no) if isinstance(value, bool) else value
-            words.append(f"{name}='{said}'")
+            words.append(f"{name}='{SPELL[codecs[name]](value)}'")
     return words
 
 

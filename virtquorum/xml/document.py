@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     from virtquorum.xml.mistake import Mistake
 
-__all__ = ["DEFAULT_LIMITS", "Child", "Document", "Element", "Limits", "Markup"]
+__all__ = ["DEFAULT_LIMITS", "SPACE", "Child", "Document", "Element", "Limits", "Markup"]
+
+#: White space by XML's definition.
+SPACE: Final = " \t\r\n"
 
 _START_TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*(/?)>""")
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=]+)\s*=\s*("[^"]*"|'[^']*')""")
@@ -353,6 +356,7 @@ class _Reader:
         def start(name: str, attributes: dict[str, str]) -> None:
             nonlocal current, depth
             element = Element(name, attributes, parser.CurrentByteIndex, current)
+            # As keep does; a call more for every element would be felt.
             if current.children:
                 current.children.append(element)  # type: ignore[attr-defined]
             else:
@@ -372,7 +376,7 @@ class _Reader:
             depth -= 1
 
         def characters(text: str) -> None:
-            if not text.strip(" \t\r\n"):
+            if not text.strip(SPACE):
                 # White space counts only beside text, as in <p>one <b/> <c/></p>.
                 kept = current.children
                 if not kept or (kept[0].__class__ is not str and kept[-1].__class__ is not str):

@@ -23,14 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ROOTS", "Domain"]
 
-#: Root elements, and where below them the domains are.
-ROOTS: Final = {
-    "domain": "the root is a domain",
-    "disk": "the root is a disk, as virsh attach-device takes it",
-    "domainsnapshot": "holds a domain",
-    "domaincheckpoint": "holds a domain",
-    "domstatus": "holds a domain, as libvirt's status files do",
-}
+#: The root elements of documents that hold disks: a domain, a disk as virsh attach-device takes
+#: it, and what holds a domain (domstatus: libvirt's status files).
+ROOTS: Final = ("domain", "disk", "domainsnapshot", "domaincheckpoint", "domstatus")
 _DOMAINS: Final = ("domain", "inactiveDomain")
 _BEFORE_MEMBERS: Final = ("format", "driver", "auth", "threshold")
 _BEFORE_DISKS: Final = ("emulator",)
@@ -178,10 +173,10 @@ class Domain:
         element = self._element(old)
         pad = self._indentation(element.start)
         text = self._fitted(self._written(new, pad), pad)
-        if old == new:
-            return self._spliced([(element.start, element.stop, text)])
-        gone = 0 if not isinstance(old, Image) or isinstance(new, Disk) else _below(old, new)
         edited = self._spliced([(element.start, element.stop, text)])
+        gone = int(old == new)
+        if isinstance(old, Image) and not isinstance(new, Disk):
+            gone += _below(old, new)
         return edited._holding(new, self, gone)
 
     def remove(self, node: Disk | AnyImage) -> Domain:

@@ -1,6 +1,6 @@
 """Model to text, and whole documents, as libvirt writes them.
 
-libvirt's style (virBuffer and virXMLFormatElement): two spaces a pad, an
+libvirt's style (virBuffer and virXMLFormatElement): two spaces a level, an
 element a line, single quotes, ``& < > ' "`` escaped everywhere, ``<x/>`` for
 an element with nothing in it.  What stands in ``<metadata>`` it leaves to
 libxml2, which writes double quotes; see ``_write_metadata``.
@@ -156,8 +156,8 @@ def _write(
     pad: str,
     first: str = "",
     context: Context | None = None,
-) -> bool:
-    """Write one element with what its slots hold; False if it is a Plan's and there was nothing.
+) -> None:
+    """Write one element with what its slots hold; nothing if it is a Plan's and holds nothing.
 
     ``first`` is the attribute that chose the node's class.
     """
@@ -183,7 +183,7 @@ def _write(
     is_set = plan.flag is not None and getattr(nodes[plan.flag.slot], plan.flag.field)
     nested = plan.at or plan.name == "driver"
     if nested and not (attributes or inside or content is not None or is_set):
-        return False
+        return
     if inside:
         out.append(f"{pad}<{name}{attributes}>{content or ''}\n")
         out += inside
@@ -194,7 +194,6 @@ def _write(
         out.append(f"{pad}<{name}{attributes}>\n{pad}</{name}>\n")
     else:
         out.append(f"{pad}<{name}{attributes}/>\n")
-    return True
 
 
 def _spell(run: Run, values: tuple[object, ...]) -> str:
@@ -240,39 +239,22 @@ def _write_all_children(
     waiting = deque(one for one in left if not isinstance(one, ForeignAttribute))
     written: list[list[Piece]] = []
     for name, step in plan.children.items():
-        if isinstance(step, Step) and step.kind in ("children", "images"):
-            for one in getattr(nodes[step.slot], step.field):
-                piece: list[Piece] = []
-                written.append(piece)
-                _write_one(piece, name, step, one, nodes, pad, context)
-        else:
+        if isinstance(step, Plan):
+            piece: list[Piece] = []
+            _write(piece, name, step, nodes, pad)
+            written.append(piece)
+            continue
+        value = getattr(nodes[step.slot], step.field)
+        for one in value if isinstance(value, tuple) else (value,) if value is not None else ():
             piece = []
-            _write_child(piece, name, step, nodes, pad, context)
-            if piece:
-                written.append(piece)
+            _write_one(piece, name, step, one, nodes, pad, context)
+            written.append(piece)
+    written = [piece for piece in written if piece]
     for number, piece in enumerate(written):
         while waiting and waiting[0].before <= number:
             out.append(_unmodelled(waiting.popleft(), pad))
         out += piece
     out += [_unmodelled(one, pad) for one in waiting]
-
-
-def _write_child(
-    out: list[Piece],
-    name: str,
-    step: Plan | Step,
-    nodes: Sequence[Described],
-    pad: str,
-    context: Context | None,
-) -> None:
-    if isinstance(step, Plan):
-        _write(out, name, step, nodes, pad)
-        return
-    value = getattr(nodes[step.slot], step.field)
-    if value is None or value == ():
-        return
-    for one in value if value.__class__ is tuple else (value,):
-        _write_one(out, name, step, one, nodes, pad, context)
 
 
 def _write_one(

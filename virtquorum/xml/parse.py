@@ -22,7 +22,7 @@ from virtquorum.model.node import (
 )
 from virtquorum.model.source import ForeignSource
 from virtquorum.model.sources import source_class
-from virtquorum.xml.document import Child, Element, Markup
+from virtquorum.xml.document import SPACE, Child, Element, Markup
 from virtquorum.xml.plan import (
     BACKING_IMAGE,
     DISK,
@@ -42,10 +42,8 @@ if TYPE_CHECKING:
     from virtquorum.model.image import AnyImage
     from virtquorum.model.node import Node
 
-__all__ = ["INDENT", "SPACE", "foreign_element", "parse_disk", "parse_image"]
+__all__ = ["INDENT", "is_layout", "parse_disk"]
 
-#: White space by XML's definition.
-SPACE = " \t\r\n"
 #: What libvirt puts before each level of elements.
 INDENT = "  "
 
@@ -57,15 +55,6 @@ def parse_disk(element: Element) -> Disk:
     frame = _Frame(element, "disk")
     _build(frame)
     return frame.disk()
-
-
-def parse_image(element: Element) -> AnyImage:
-    """The image that a ``<backingStore>`` describes, a Terminator if it has no type."""
-    if "type" not in element.attributes:
-        return _terminator(element)
-    frame = _Frame(element, "backingStore")
-    _build(frame)
-    return frame.image()
 
 
 class _Frame:

@@ -32,7 +32,17 @@ if TYPE_CHECKING:
 else:
     from functools import cache
 
-__all__ = ["Plan", "Step", "backing_plan", "disk_plan", "fields_of", "node_plan", "source_plan"]
+__all__ = [
+    "SPELL",
+    "Plan",
+    "Run",
+    "Step",
+    "backing_plan",
+    "disk_plan",
+    "fields_of",
+    "node_plan",
+    "source_plan",
+]
 
 Context = Literal["disk", "backingStore"]
 _V = TypeVar("_V")
@@ -67,7 +77,8 @@ _READ: Final[dict[Codec, Callable[[str], object] | None]] = {
     "yes-no": _yes_no,
     "on-off": _on_off,
 }
-_SPELL: Final[dict[Codec, Callable[[object], str]]] = {
+#: How a field is written.
+SPELL: Final[dict[Codec, Callable[[object], str]]] = {
     "text": str,
     "integer": str,
     "yes-no": _spell_yes_no,
@@ -106,7 +117,7 @@ class Leaf:
         self.slot = slot
         self.field = field
         self.read = _READ[codec]
-        self.spell = _SPELL[codec]
+        self.spell = SPELL[codec]
 
 
 class Step:
