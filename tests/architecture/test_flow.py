@@ -12,9 +12,10 @@ PACKAGE = Path(__file__).parents[2] / "virtquorum"
 ROOMS = {
     "model": set(),
     "xml": {"model"},
+    "check": {"model", "xml"},
     "qemu": {"model", "xml"},
-    "report": {"model", "xml"},
-    "cli": {"model", "xml", "qemu", "report"},
+    "report": {"model", "xml", "check"},
+    "cli": {"model", "xml", "check", "qemu", "report"},
 }
 #: Modules beside the rooms, open to all; they import no room.
 COMMON = {"errors", "json_text", "printable", "schema_files", "__init__"}

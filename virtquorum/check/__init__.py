@@ -1,0 +1,1 @@
+"""From a document to findings: grammar, the explainer, rules, fixes."""
