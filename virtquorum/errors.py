@@ -6,6 +6,8 @@
      │    ├── NotWellFormedError   the bytes are no XML that virtquorum reads
      │    ├── LimitError           the input is larger or deeper than the bound
      │    └── WrongRootError       well-formed, but no <domain>, <disk>, ...
+     ├── UsageError           a command line or configuration that cannot be followed
+     │    └── ConfigurationError   the fault is in a configuration file or a baseline
      ├── EditError            an edit that this document cannot take
      └── TranslationError     a disk that has no translation into QEMU arguments
 
@@ -24,12 +26,14 @@ if TYPE_CHECKING:
     from virtquorum.model.location import Location
 
 __all__ = [
+    "ConfigurationError",
     "EditError",
     "InputError",
     "LimitError",
     "NotWellFormedError",
     "TranslationError",
     "UnreadableError",
+    "UsageError",
     "VirtquorumError",
     "WrongRootError",
 ]
@@ -37,6 +41,48 @@ __all__ = [
 
 class VirtquorumError(Exception):
     """The root of virtquorum's exceptions."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # By its fields: __init__ takes them by keyword, which pickle does not do by itself.
+        return _remade, (type(self), self.args), self.__dict__
+
+
+def _remade(cls: type[VirtquorumError], args: tuple[object, ...]) -> VirtquorumError:
+    error = cls.__new__(cls)
+    error.args = args
+    return error
+
+
+class UsageError(VirtquorumError):
+    """A command line or a configuration that cannot be followed; the message says why."""
+
+
+class ConfigurationError(UsageError):
+    """A configuration file or a baseline that makes no sense.
+
+    ``line`` and ``column`` count from 1 and are None where nobody can tell.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str,
+        line: int | None = None,
+        column: int | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.file = file
+        self.line = line
+        self.column = column
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        place = ":".join(str(one) for one in (self.file, self.line, self.column) if one is not None)
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return printable(f"{place}: {self.message}{remedy}")
 
 
 class InputError(VirtquorumError):
@@ -73,6 +119,16 @@ class InputError(VirtquorumError):
 
 class UnreadableError(InputError):
     """The file cannot be opened or read."""
+
+    @classmethod
+    def of(cls, error: OSError, file: str) -> UnreadableError:
+        """What the system says when it does not give a file or directory."""
+        reason = (error.strerror or str(error)).lower()
+        remedies = {
+            "no such file or directory": "look at the name, or pipe the XML in and name -",
+            "permission denied": "run it as a user who may read the file",
+        }
+        return cls(f"cannot be read: {reason}", file=file, remedy=remedies.get(reason))
 
 
 class NotWellFormedError(InputError):

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from virtquorum.cli.inputs import MaxDepth, MaxSize, Paths, domains, real_path
+from virtquorum.cli.difference import show_difference
+from virtquorum.cli.inputs import MaxDepth, MaxSize, Paths, domains
+from virtquorum.cli.replace import replace
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import EditError, InputError, UnreadableError
 from virtquorum.printable import printable
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
-
-if TYPE_CHECKING:
-    from virtquorum.xml.domain import Domain
 
 __all__ = ["command"]
 
@@ -83,7 +79,7 @@ def command(
         if write:
             if differs:
                 try:
-                    _replace(domain, formatted)
+                    replace(domain.name, formatted, domain.name)
                 except UnreadableError as error:
                     streams.say(str(error))
                     code = Exit.UNREADABLE
@@ -95,7 +91,7 @@ def command(
                 code = max(code, Exit.FINDINGS)
                 streams.progress("")
                 if diff:
-                    _show_difference(domain, new.text, streams)
+                    show_difference(streams, domain.name, domain.text, new.text, "formatted")
                 if check:
                     streams.out.write(f"would be reformatted: {printable(domain.name)}\n")
         else:
@@ -105,67 +101,3 @@ def command(
             f"{changed} of {read} files {'reformatted' if write else 'would be reformatted'}"
         )
     return code
-
-
-def _show_difference(domain: Domain, formatted: str, streams: Streams) -> None:
-    """A unified diff, in the document's own bytes where they are UTF-8, for ``patch``."""
-    from difflib import unified_diff
-
-    # The parts of a path are all that patch reads of it; a line end would break the header.
-    name = printable(domain.name)
-    for line in unified_diff(
-        _lines(domain.text),
-        _lines(formatted),
-        name,
-        name,
-        "(as it is)",
-        "(formatted)",
-    ):
-        ended = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        if streams.out.isatty():
-            streams.out.write(printable(ended[:-1], keep="\t\n\r") + "\n")
-        else:
-            streams.write_bytes(ended.encode())
-
-
-def _lines(text: str) -> list[str]:
-    """The lines as patch sees them: other characters that end a line in Unicode are text."""
-    lines = text.split("\n")
-    return [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
-
-
-def _replace(domain: Domain, formatted: bytes) -> None:
-    """Put the new text in the place of the file: wholly, or not at all."""
-    path = real_path(domain)
-    assert path is not None
-    folder, name = os.path.split(path)
-    try:
-        # The name of the file need not leave room for more than a few characters.
-        handle, temporary = tempfile.mkstemp(prefix=f".{name[:40]}.", dir=folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(formatted)
-                file.flush()
-                _copy_attributes(path, file.fileno())
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise UnreadableError(
-            f"cannot be written: {(error.strerror or str(error)).lower()}; it is as it was",
-            file=domain.name,
-        ) from None
-
-
-def _copy_attributes(path: str, handle: int) -> None:
-    """Give an open file the owner, mode and extended attributes of another one."""
-    status, own = os.stat(path), os.fstat(handle)
-    if (status.st_uid, status.st_gid) != (own.st_uid, own.st_gid):
-        os.fchown(handle, status.st_uid, status.st_gid)
-    os.fchmod(handle, status.st_mode & 0o7777)
-    with suppress(OSError):  # not every file system has them; SELinux's label is one
-        for name in os.listxattr(path):
-            os.setxattr(handle, name, os.getxattr(path, name))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from virtquorum.cli.files import STDIN, file_name, nothing_found, xml_files
 from virtquorum.errors import InputError, UnreadableError, WrongRootError
 from virtquorum.xml.document import Limits
 from virtquorum.xml.domain import Domain
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
 
     from virtquorum.cli.streams import Streams
 
-__all__ = ["MaxDepth", "MaxSize", "Paths", "domains", "real_path"]
+__all__ = ["MaxDepth", "MaxSize", "Paths", "domains"]
 
-STDIN = "<stdin>"
 #: After so many files the progress is shown again.
 _STEP = 50
 
@@ -61,41 +61,23 @@ def _domains(
         elif os.path.isdir(path):
             yield from _below(path, streams, limits)
         else:
-            # A file of that name is told from standard input by its directory.
-            yield _read(path if path != STDIN else f"./{path}", streams, limits)
-
-
-def real_path(domain: Domain) -> str | None:
-    """The file that a domain came from, None for standard input."""
-    return None if domain.name == STDIN else os.path.realpath(domain.name)
+            yield _read(file_name(path), streams, limits)
 
 
 def _below(directory: str, streams: Streams, limits: Limits) -> Iterator[Domain | InputError]:
-    seen: set[str] = set()
     found = 0
     failures: list[OSError] = []
-    for folder, folders, files in os.walk(directory, onerror=failures.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            path = os.path.join(folder, name)
-            real = os.path.realpath(path)
-            if not name.endswith(".xml") or real in seen or not os.path.isfile(real):
-                continue
-            seen.add(real)
-            one = _read(path, streams, limits)
-            if isinstance(one, WrongRootError):
-                streams.note(f"{path}: passed over, its root element is <{one.root}>")
-                continue
-            found += 1
-            yield one
+    for path in xml_files(directory, failures):
+        one = _read(path, streams, limits)
+        if isinstance(one, WrongRootError):
+            streams.note(f"{path}: passed over, its root element is <{one.root}>")
+            continue
+        found += 1
+        yield one
     for failure in failures:
-        yield _unreadable(failure, failure.filename or directory)
+        yield UnreadableError.of(failure, failure.filename or directory)
     if not found and not failures:
-        yield UnreadableError(
-            "no domain XML in this directory",
-            file=directory,
-            remedy="only names that end in .xml are looked at",
-        )
+        yield nothing_found(directory)
 
 
 def _read(path: str, streams: Streams, limits: Limits) -> Domain | InputError:
@@ -107,15 +89,6 @@ def _read(path: str, streams: Streams, limits: Limits) -> Domain | InputError:
                 raw = file.read(limits.size + 1)
         return Domain.from_bytes(raw, path, limits)
     except OSError as error:
-        return _unreadable(error, path)
+        return UnreadableError.of(error, path)
     except InputError as error:
         return error
-
-
-def _unreadable(error: OSError, path: str) -> UnreadableError:
-    reason = (error.strerror or str(error)).lower()
-    remedies = {
-        "no such file or directory": "look at the name, or pipe the XML in and name -",
-        "permission denied": "run it as a user who may read the file",
-    }
-    return UnreadableError(f"cannot be read: {reason}", file=path, remedy=remedies.get(reason))

@@ -1,22 +1,17 @@
-"""The ``virtquorum`` command: finds the command that is asked for and runs it.
+"""The ``virtquorum`` command: ``main(argv, streams) -> exit code`` is all there is to call.
 
-``main(argv, streams) -> exit code`` is all there is to call.  Only the asked
-command's module is imported; ``--help`` and shell completion import all.
+A check of files, the call that CI makes most, needs no parser of options and
+is done without one; for all else ``app.py`` has typer.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import redirect_stderr, redirect_stdout
-from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-from typer.exceptions import TyperException
-
-from virtquorum import __version__
 from virtquorum.cli.streams import Exit, Streams
-from virtquorum.errors import InputError, VirtquorumError
+from virtquorum.errors import InputError, UsageError, VirtquorumError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +20,8 @@ __all__ = ["COMMANDS", "SHORT", "Streams", "main"]
 
 #: The commands, each in the module of its name, in the order of --help, with a few words for it.
 SHORT = {
+    "validate": "Check domain XML against the grammars and the rules.",
+    "explain": "Say what a rule finds, and why.",
     "show": "Draw what each disk is made of.",
     "format": "Write domain XML as libvirt writes it.",
     "args": "Print QEMU's arguments for the disks.",
@@ -32,34 +29,19 @@ SHORT = {
 }
 COMMANDS = tuple(SHORT)
 
-_HELP = """Quorum disks for libvirt's users: read, show, format and translate domain XML with
-<disk type='quorum'>.
-
-\b
-  virtquorum show domain.xml           the disks and what they are made of
-  virtquorum format --check domains/   is it as libvirt would write it?
-  virtquorum args domain.xml           the arguments for QEMU
-
-Exit codes: 0 clean, 1 findings or differences, 2 usage or configuration,
-3 input that cannot be read or is no domain XML.
-"""
-
 
 def main(argv: Sequence[str], streams: Streams) -> int:
     """Run one command line (without the program's name); returns the exit code."""
-    completing = "_VIRTQUORUM_COMPLETE" in os.environ
-    names = [argv[0]] if argv and argv[0] in COMMANDS and not completing else COMMANDS
     with redirect_stdout(streams.out), redirect_stderr(streams.err):
         try:
-            code = _app(names)(
-                list(argv), prog_name="virtquorum", standalone_mode=False, obj=streams
-            )
+            code = _run(argv, streams)
             streams.out.flush()
             if code == Exit.INTERRUPTED:  # typer makes this of a KeyboardInterrupt
                 streams.say("interrupted")
             return int(code or Exit.CLEAN)
-        except TyperException as error:
-            return _usage(error, streams)
+        except UsageError as error:
+            streams.say(str(error))
+            return Exit.USAGE
         except VirtquorumError as error:
             streams.say(str(error))
             return Exit.UNREADABLE if isinstance(error, InputError) else Exit.FINDINGS
@@ -74,44 +56,27 @@ def main(argv: Sequence[str], streams: Streams) -> int:
             return Exit.INTERRUPTED
 
 
+def _run(argv: Sequence[str], streams: Streams) -> int:
+    if _only_paths(argv):
+        from virtquorum.cli.validation import Settings, validate
+
+        return validate(list(argv[1:]), Settings(), streams)
+    from virtquorum.cli.app import run
+
+    return run(argv, streams)
+
+
+def _only_paths(argv: Sequence[str]) -> bool:
+    """Whether this is ``validate`` with paths and without an option."""
+    return (
+        argv[:1] == ["validate"]
+        and len(argv) > 1
+        and all(one == "-" or (one and not one.startswith("-")) for one in argv[1:])
+        and "_VIRTQUORUM_COMPLETE" not in os.environ
+    )
+
+
 def _reader_gone(streams: Streams) -> int:
     """A pager or head has seen enough: what Python still holds must not be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), streams.out.fileno())
     return Exit.CLEAN
-
-
-def _app(names: Sequence[str]) -> typer.Typer:
-    app = typer.Typer(
-        help=_HELP, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False
-    )
-    app.callback()(_root)
-    for name in names:
-        module = import_module(f"virtquorum.cli.{name}")
-        app.command(name, short_help=SHORT[name])(module.command)
-    return app
-
-
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)
-    ] = False,
-) -> None:
-    if version:
-        typer.echo(f"virtquorum {__version__}")
-        raise typer.Exit
-
-
-def _usage(error: TyperException, streams: Streams) -> int:
-    context = getattr(error, "ctx", None)
-    message = error.format_message()
-    if type(error).__name__ == "NoArgsIsHelpError":  # the message is the help
-        streams.err.write(message + "\n")
-        return Exit.USAGE
-    message = message.removeprefix("Invalid value: ").rstrip(".").replace(". Did", "; did")
-    message = message[:1].lower() + message[1:]
-    if message.startswith("no such command") and not message.endswith("?"):
-        message += f"; commands are: {', '.join(COMMANDS)}"
-    name = context.command_path if context is not None else "virtquorum"
-    end = " " if message.endswith("?") else "; "
-    streams.say(f"{message}{end}see '{name} --help'")
-    return Exit.USAGE

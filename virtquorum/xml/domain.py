@@ -136,7 +136,7 @@ class Domain:
 
     def formatted(self, *, disks_only: bool = False) -> Domain:
         """What ``format`` writes, read again."""
-        return self._with(self._formatted(disks_only=disks_only))
+        return self.with_data(self._formatted(disks_only=disks_only))
 
     def _formatted(self, *, disks_only: bool) -> bytes:
         from virtquorum.xml.format import format_disk, write_tree
@@ -369,7 +369,7 @@ class Domain:
 
     def _spliced(self, splices: Sequence[tuple[int, int, str | bytes]]) -> Domain:
         """The document with other bytes in some places, read again."""
-        return self._with(self._joined(splices))
+        return self.with_data(self._joined(splices))
 
     def _joined(self, splices: Sequence[tuple[int, int, str | bytes]]) -> bytes:
         data = self.document.data
@@ -381,7 +381,7 @@ class Domain:
         parts.append(data[at:])
         return b"".join(parts)
 
-    def _with(self, data: bytes) -> Domain:
+    def with_data(self, data: bytes) -> Domain:
         """The document with other text, in the same encoding."""
         if data == self.document.data:
             return self

@@ -1,0 +1,305 @@
+"""From a document to its findings: the grammar, the rules, and what the comments keep back.
+
+``Checker`` holds what is decided once for a run and what is built once:
+grammars and the tables of rules.  It decides by the explainer of our own
+alone, which is bounded in time and memory; ``screen.py`` is the fast way to
+the commonest answer, that there is nothing to find.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from virtquorum.check.finding import Severity
+from virtquorum.check.rule import Problem, Rule, positions
+from virtquorum.check.rules import RULES, rule
+from virtquorum.errors import (
+    InputError,
+    LimitError,
+    NotWellFormedError,
+    UnreadableError,
+    WrongRootError,
+)
+from virtquorum.model.image import Quorum
+from virtquorum.xml.document import DEFAULT_LIMITS, Document, Limits
+from virtquorum.xml.domain import ROOTS, Domain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from virtquorum.check.finding import Finding
+    from virtquorum.check.place import Placer
+    from virtquorum.check.relaxng import Grammar, Mistake
+    from virtquorum.model.disk import Disk
+    from virtquorum.xml.document import Element
+
+__all__ = ["Checked", "Checker", "Options", "Rules", "unread"]
+
+GrammarChoice = Literal["rng", "xsd", "both"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What is decided once for a run.
+
+    ``libvirt_schemas`` is the directory of libvirt's grammars, None where
+    there is none: then only disks are checked.  ``schema`` is a RELAX NG file
+    that takes the place of all grammars.  ``takes`` says by code and
+    severity which findings are wanted.
+    """
+
+    libvirt_schemas: str | None = None
+    schema: str | None = None
+    grammar: GrammarChoice = "rng"
+    images: bool = False
+    limits: Limits = DEFAULT_LIMITS
+    takes: Callable[[str, Severity], bool] | None = None
+
+
+class Checked(NamedTuple):
+    """What was found in one document, in order of place.
+
+    ``readable`` is False where the one finding says why it could not be
+    read; ``hidden`` counts what ignore comments keep back; ``remarks`` are
+    sentences for the summary; ``root`` is the name of the root element.
+    """
+
+    findings: list[Finding]
+    readable: bool = True
+    hidden: int = 0
+    remarks: tuple[str, ...] = ()
+    root: str = ""
+
+
+class Rules:
+    """The rules of a run by what they look at, each imported when there is something to look at."""
+
+    def __init__(self, takes: Callable[[str, Severity], bool] | None) -> None:
+        self._takes = takes
+        self._known: dict[str, list[Rule]] = {}
+
+    def of(self, subject: str) -> list[Rule]:
+        """The wanted rules that look at one kind of thing."""
+        found = self._known.get(subject)
+        if found is None:
+            # Rules that differ in severity from case to case are sorted out by their findings.
+            found = self._known[subject] = [
+                rule(code)
+                for code, (_, own) in RULES.items()
+                if own == subject
+                and (self._takes is None or any(self._takes(code, one) for one in Severity))
+            ]
+        return found
+
+    def problems(
+        self, root: Element | None, data: bytes, disks: Sequence[Disk]
+    ) -> Iterator[tuple[Rule, Problem]]:
+        """What the rules find; without ``root`` a hint of a 'document' rule is taken for it."""
+        for one in self.of("document"):
+            if one.hint in data and one.check is not None:
+                if root is None:
+                    yield one, _HINTED
+                else:
+                    yield from ((one, problem) for problem in one.check(root))  # type: ignore[arg-type]
+        if not disks:
+            return
+        for one in self.of("disks"):
+            assert one.check is not None
+            yield from ((one, problem) for problem in one.check(disks))  # type: ignore[arg-type]
+        disk_rules = self.of("disk")
+        image_rules = self.of("image")
+        for disk in disks:
+            for one in disk_rules:
+                assert one.check is not None
+                for problem in one.check(disk):  # type: ignore[arg-type]
+                    yield one, problem
+            for position in positions(disk):
+                rules = image_rules
+                if isinstance(position.image.source, Quorum):
+                    rules = [*image_rules, *self.of("quorum")]
+                for one in rules:
+                    assert one.check is not None
+                    for problem in one.check(position):  # type: ignore[arg-type]
+                        yield one, problem
+
+
+#: Says that a rule may find something in a document whose elements are not at hand.
+_HINTED = Problem(None, "")  # type: ignore[arg-type]
+
+
+class Checker:
+    """Checks documents, one after the other."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.rules = Rules(options.takes)
+        self._grammars: dict[str, tuple[Grammar | None, bool, str | None]] = {}
+
+    def check_bytes(self, raw: bytes, name: str, *, refused: str | None = None) -> Checked:
+        """Check the bytes of a file.
+
+        ``refused`` is what libxml2 says against the document, None where it
+        was not asked or accepts it.  Raises an InputError only for what is
+        wrong with a grammar.
+        """
+        try:
+            document = Document.from_bytes(raw, name, self.options.limits)
+        except InputError as error:
+            return unread(error)
+        return self.check(document, refused=refused)
+
+    def check(self, document: Document, *, refused: str | None = None) -> Checked:
+        """Check a document that has been read; see check_bytes."""
+        from virtquorum.check.place import Placer
+
+        root = document.root
+        remarks: list[str] = []
+        domain = Domain(document) if root.name in ROOTS else None
+        disks = domain.disks if domain is not None else ()
+        problems = [*self.rules.problems(root, document.data, disks)]
+        if self.options.images and disks:
+            problems += self._images(disks)
+        mistakes: list[Mistake] = []
+        if self.options.grammar != "xsd" or domain is None:
+            grammar, whole, remark = self._grammar(root.name)
+            if remark is not None:
+                remarks.append(remark)
+            if grammar is None and domain is None:
+                return unread(_wrong_root(document))
+            if grammar is not None:
+                for one in [root] if whole else [disk.location for disk in disks]:
+                    mistakes += grammar.check(one)  # type: ignore[arg-type]
+                if refused is not None and not mistakes and whole:
+                    problems.append((rule("VQ012"), Problem(root, f"libxml2 says: {refused}")))
+        if self.options.grammar != "rng" and disks and self.options.schema is None:
+            from virtquorum.check.xsd import xsd_problems
+
+            found = xsd_problems([disk.location for disk in disks])  # type: ignore[misc]
+            problems += _without_repeats(found, problems, mistakes)
+        problems += _of_grammar(mistakes, problems)
+        findings, hidden = self._findings(problems, Placer(document))
+        return Checked(findings, True, hidden, tuple(remarks), root.name)
+
+    def _images(self, disks: Sequence[Disk]) -> list[tuple[Rule, Problem]]:
+        from virtquorum.check.images import image_problems
+
+        return list(image_problems(disks))
+
+    def _findings(
+        self, problems: Sequence[tuple[Rule, Problem]], placer: Placer
+    ) -> tuple[list[Finding], int]:
+        """The problems as findings in order of place, and how many the comments keep back."""
+        from virtquorum.check.comments import Ignores
+
+        takes = self.options.takes
+        ignores = Ignores(placer.document)
+        hidden = 0
+        findings = []
+        for one, problem in problems:
+            severity = problem.severity or one.severity
+            if takes is not None and not takes(one.code, severity):
+                continue
+            if ignores.hides(problem.element, one.code):
+                hidden += 1
+                continue
+            findings.append(placer.finding(one.code, severity, problem))
+        for code, message, start, stop, expected in ignores.problems(takes):
+            severity = rule(code).severity
+            if takes is None or takes(code, severity):
+                findings.append(placer.between(code, severity, message, start, stop, expected))
+        return sorted(set(findings)), hidden
+
+    def _grammar(self, root: str) -> tuple[Grammar | None, bool, str | None]:
+        """The grammar for documents of a root element, whether it is of all, and a remark."""
+        key = "" if self.options.schema is not None else root
+        if key not in self._grammars:
+            self._grammars[key] = self._read_grammar(root)
+        return self._grammars[key]
+
+    def _read_grammar(self, root: str) -> tuple[Grammar | None, bool, str | None]:
+        from virtquorum.check.relaxng import read_grammar
+
+        if self.options.schema is not None:
+            return read_grammar(self.options.schema), True, None
+        from virtquorum.check.grammar import grammar_for
+
+        text = grammar_for(root, self.options.libvirt_schemas)
+        if text is None:
+            remark = f"libvirt has no grammar for <{root}>: only rules were applied to it"
+            return None, False, remark if root in ROOTS else None
+        return read_grammar(text.path, texts=text.texts), text.whole, text.remark
+
+
+def _of_grammar(
+    mistakes: Sequence[Mistake], problems: Sequence[tuple[Rule, Problem]]
+) -> list[tuple[Rule, Problem]]:
+    """The explainer's mistakes as problems, without those that a rule puts better."""
+    if not mistakes:
+        return []
+    page = rule("VQ010")
+    said: dict[tuple[int, str | None], list[str]] = {}
+    for _, problem in problems:
+        said.setdefault((id(problem.element), problem.attribute), []).append(problem.message)
+    found = []
+    for one in mistakes:
+        messages = said.get((id(one.element), one.attribute), [])
+        if messages and _is_said(one, messages):
+            continue
+        found.append(
+            (
+                page,
+                Problem(
+                    one.element, one.message, one.attribute, text=one.text, expected=one.expected
+                ),
+            )
+        )
+    return found
+
+
+def _is_said(mistake: Mistake, messages: Sequence[str]) -> bool:
+    """Whether one of a rule's messages about the same place is about the same thing."""
+    if mistake.kind in ("attribute-missing", "element-missing"):
+        return any(name in message for name in mistake.choices for message in messages)
+    return mistake.kind != "gave-up"
+
+
+def _without_repeats(
+    found: Sequence[Problem],
+    problems: Sequence[tuple[Rule, Problem]],
+    mistakes: Sequence[Mistake],
+) -> list[tuple[Rule, Problem]]:
+    """The XSD's problems, without those whose place a rule or the other grammar speaks of."""
+    page = rule("VQ011")
+    places = {(id(one.element), one.attribute) for _, one in problems}
+    places |= {(id(one.element), one.attribute) for one in mistakes}
+    return [(page, one) for one in found if (id(one.element), one.attribute) not in places]
+
+
+def _wrong_root(document: Document) -> WrongRootError:
+    root = document.root
+    return WrongRootError(
+        f"the root element is <{root.name}>, for which there is no grammar",
+        root=root.name,
+        file=document.name,
+        line=root.line,
+        column=root.column,
+        remedy="name one with --schema FILE.rng",
+    )
+
+
+_CODES: dict[type[InputError], str] = {
+    UnreadableError: "VQ001",
+    NotWellFormedError: "VQ002",
+    LimitError: "VQ003",
+    WrongRootError: "VQ004",
+}
+
+
+def unread(error: InputError) -> Checked:
+    """A document that could not be read, as its one finding."""
+    from virtquorum.check.place import finding_of_error
+
+    code = next((code for cls, code in _CODES.items() if isinstance(error, cls)), "VQ001")
+    root = error.root if isinstance(error, WrongRootError) else ""
+    return Checked([finding_of_error(code, error)], False, root=root)

@@ -1,0 +1,343 @@
+"""One image, looked at: what lies at its path, its first bytes, and what QEMU makes of it.
+
+``qemu-img info`` is asked with the format that the document gives: it probes
+nothing, opens no backing file, and is bounded in time, processor and memory.
+An image may come from anybody, so a header that would have QEMU open other
+files (a qcow2 with an external data file, a VMDK that is a list of extents)
+is not followed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from virtquorum.check.finding import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from virtquorum.check.rule import Position
+    from virtquorum.model.image import Image
+    from virtquorum.xml.document import Element
+
+__all__ = [
+    "FORMATS",
+    "WITH_BACKING",
+    "Asked",
+    "Backing",
+    "Look",
+    "asked_of",
+    "header_format",
+    "local_path",
+    "look_at",
+    "place_of",
+]
+
+#: How long qemu-img may take (seconds), with so much processor (seconds) and memory (bytes).
+_TIMEOUT: Final = 20
+_CPU_SECONDS: Final = 10
+_MEMORY: Final = 2 * 1024**3
+
+#: libvirt's formats and QEMU's drivers for them.
+FORMATS: Final = {
+    "raw": "raw", "bochs": "bochs", "cloop": "cloop", "dmg": "dmg", "ploop": "parallels",
+    "qcow": "qcow", "qcow2": "qcow2", "qed": "qed", "vdi": "vdi", "vhd": "vhdx", "vmdk": "vmdk",
+    "vpc": "vpc",
+}  # fmt: skip
+#: Formats whose header can name a backing file.
+WITH_BACKING: Final = frozenset({"qcow", "qcow2", "qed", "vmdk"})
+
+#: What the first bytes of a format are, its offset, and libvirt's name of the format.
+_MAGIC: Final = (
+    (0, b"LUKS\xba\xbe", "luks"),
+    (0, b"QED\0", "qed"),
+    (0, b"KDMV", "vmdk"),
+    (0, b"COWD", "vmdk"),
+    (0, b"# Disk DescriptorFile", "vmdk"),
+    (0, b"vhdxfile", "vhd"),
+    (0, b"conectix", "vpc"),
+    (0, b"WithoutFreeSpace", "ploop"),
+    (0, b"WithouFreSpacExt", "ploop"),
+    (0, b"Bochs Virtual HD Image", "bochs"),
+    (0, b"#!/bin/sh\n#V2.0 Format\n", "cloop"),
+    (64, b"\x7f\x10\xda\xbe", "vdi"),
+)
+_HEADER: Final = 512
+_PROTOCOL: Final = re.compile(r"[^/:]*:")
+
+
+class Asked(NamedTuple):
+    """What is to be looked at: a file or block device, and how QEMU would open it.
+
+    ``driver`` is QEMU's format driver, None where the document names none
+    that could be opened.  ``offset`` and ``size`` (bytes) are a slice's.
+    """
+
+    path: str
+    block: bool
+    driver: str | None
+    offset: int | None = None
+    size: int | None = None
+
+
+class Backing(NamedTuple):
+    """The backing file that an image's header names.
+
+    ``name`` is what stands in the header, ``full`` what QEMU opens
+    (a relative name is relative to the image), ``format`` QEMU's driver for
+    it, None where the header does not say.
+    """
+
+    name: str
+    full: str
+    format: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What was seen of one image.
+
+    ``missing`` and ``unreadable`` say in words what is wrong, the latter
+    with how bad it is.  ``header`` is the format that its first bytes are
+    of, in libvirt's word or 'luks', None for no format's.  ``refused`` is
+    what QEMU said when it did not open the image in its format.  ``size`` is
+    the virtual size in bytes.  ``device`` is the number of the filesystem
+    that a file is on, or of the block device itself.
+    """
+
+    asked: Asked
+    missing: str | None = None
+    unreadable: tuple[str, Severity] | None = None
+    header: str | None = None
+    refused: str | None = None
+    size: int | None = None
+    backing: Backing | None = None
+    device: int | None = None
+
+
+def place_of(position: Position) -> tuple[Element, str | None]:
+    """Where a document says which file an image is: the element, and the attribute."""
+    image = position.image
+    location: Any = image.source.location
+    if location is None:
+        return position.element, None
+    return location, "dev" if image.source.type == "block" else "file"
+
+
+def local_path(image: Image) -> str | None:
+    """The file or block device of this host that an image is, None if it is none."""
+    source = image.source
+    if source.type == "block":
+        return getattr(source, "dev", None) or None
+    if source.type == "file" and getattr(source, "fdgroup", None) is None:
+        return getattr(source, "file", None) or None
+    return None
+
+
+def header_format(data: bytes) -> str | None:
+    """The format of which an image's first bytes (512) are, in libvirt's word; None for none's."""
+    if data.startswith(b"QFI\xfb"):
+        return "qcow" if data[4:8] == b"\0\0\0\1" else "qcow2"
+    for offset, magic, name in _MAGIC:
+        if data.startswith(magic, offset):
+            return name
+    return None
+
+
+def asked_of(position: Position) -> Asked | None:
+    """What is to be looked at for an image; None if it is none of this host."""
+    image = position.image
+    path = local_path(image)
+    if path is None:
+        return None
+    format = image.format
+    if format is None and position.role == "disk":
+        format = "raw"  # libvirt's default for a disk; it probes nothing either
+    driver = FORMATS.get(format or "")
+    encryption = getattr(image.source, "encryption", None)
+    if encryption is None and position.role == "disk":
+        encryption = position.disk.encryption
+    if driver == "raw" and encryption is not None:
+        driver = "luks"
+    plain = Asked(path, image.source.type == "block", driver)
+    for one in getattr(image.source, "slices", ()):
+        parts = (one.offset, one.size)
+        if not all(isinstance(part, int) and part >= 0 for part in parts):
+            return plain._replace(driver=None)
+        return plain._replace(offset=one.offset, size=one.size)
+    return plain
+
+
+def look_at(asked: Asked, program: str) -> Look:
+    """Look at one image; ``program`` is qemu-img."""
+    look = Look(asked=asked)
+    try:
+        there = os.stat(asked.path)
+        look = replace(look, device=there.st_rdev if asked.block else there.st_dev)
+        odd = _odd_kind(there.st_mode, asked.block)
+        if odd is not None:
+            return replace(look, unreadable=(odd, Severity.ERROR), device=None)
+        data = _first_bytes(asked)
+    except FileNotFoundError:
+        return replace(look, missing=_missing(asked.path))
+    except NotADirectoryError:
+        return replace(look, missing="does not exist: a part of its path is no directory")
+    except (OSError, UnicodeEncodeError) as error:
+        return replace(look, unreadable=_reason(error))
+    look = replace(look, header=header_format(data))
+    if asked.driver is None:
+        return look
+    if asked.driver == "vmdk" and _lists_extents(data):
+        why = "is not looked into: it is a list of other files that QEMU would open"
+        return replace(look, unreadable=(why, Severity.NOTE))
+    return _ask(look, program, external=asked.driver == "qcow2" and _has_data_file(data))
+
+
+def _odd_kind(mode: int, block: bool) -> str | None:
+    """What lies there, if QEMU's driver for a file or for a device does not open that."""
+    if stat.S_ISDIR(mode):
+        return "is a directory"
+    if block:
+        if stat.S_ISREG(mode):
+            return "is a file, and type='block' takes a device: write type='file'"
+        return None if stat.S_ISBLK(mode) else "is no block device"
+    if stat.S_ISBLK(mode):
+        return "is a block device, and type='file' takes a file: write type='block'"
+    return None if stat.S_ISREG(mode) else "is no regular file"
+
+
+def _first_bytes(asked: Asked) -> bytes:
+    # A name may have become a FIFO since: O_NONBLOCK does not wait for its writer.
+    descriptor = os.open(asked.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        return os.pread(descriptor, _HEADER, asked.offset or 0)
+    finally:
+        os.close(descriptor)
+
+
+def _missing(path: str) -> str:
+    with suppress(OSError):
+        return f"is a symbolic link to '{os.readlink(path)}', which does not exist"
+    folder = os.path.dirname(path)
+    while folder and not os.path.lexists(folder):
+        above = os.path.dirname(folder)
+        if above in (folder, "") or os.path.lexists(above):
+            return f"does not exist, and neither does the directory '{folder}'"
+        folder = above
+    return "does not exist"
+
+
+def _reason(error: OSError | UnicodeEncodeError) -> tuple[str, Severity]:
+    if isinstance(error, UnicodeEncodeError):
+        return "has a name that this host cannot write", Severity.ERROR
+    said = (error.strerror or str(error)).lower()
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"cannot be read by this user: {said}", Severity.WARNING
+    return f"cannot be read: {said}", Severity.ERROR
+
+
+def _has_data_file(data: bytes) -> bool:
+    """Whether a qcow2 keeps its data in another file (incompatible feature 2, from version 3)."""
+    version = int.from_bytes(data[4:8], "big")
+    return version >= 3 and bool(int.from_bytes(data[72:80], "big") & 4)
+
+
+def _lists_extents(data: bytes) -> bool:
+    """Whether a VMDK is a descriptor, alone or behind a header whose capacity is 0."""
+    return data.startswith(b"#") or (data.startswith(b"KDMV") and not any(data[12:20]))
+
+
+def _options(asked: Asked, *, external: bool) -> str:
+    """The image as ``--image-opts`` takes it, in which no name is a protocol or an option.
+
+    A comma in a value is doubled, and all else stands for itself.
+    """
+    storage = "file."
+    words = [f"driver={asked.driver}"]
+    if asked.size is not None:
+        layer = "" if asked.driver == "raw" else "file."
+        if layer:
+            storage = "file.file."
+            words.append("file.driver=raw")
+        words += [f"{layer}offset={asked.offset}", f"{layer}size={asked.size}"]
+    if external:  # its data lie in a file that the header names: that one is not opened
+        words.append("data-file.driver=null-co")
+    words.append(f"{storage}driver={'host_device' if asked.block else 'file'}")
+    words.append(f"{storage}filename={asked.path}")
+    return ",".join(word.replace(",", ",,") for word in words)
+
+
+def _ask(look: Look, program: str, *, external: bool) -> Look:
+    """Ask qemu-img, as the format that the document gives."""
+    import json
+    import subprocess
+
+    command = [program, "info", "--output=json", "--force-share", "--image-opts",
+               _options(look.asked, external=external)]  # fmt: skip
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )  # fmt: skip
+    with process:
+        _bound(process.pid)
+        try:
+            out, err = process.communicate(timeout=_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            why = f"was not read within {_TIMEOUT} seconds"
+            return replace(look, unreadable=(why, Severity.ERROR))
+        finally:
+            process.kill()
+    if process.returncode:
+        return replace(look, refused=_said(err, process.returncode, command[-1]))
+    info = json.loads(out)
+    return replace(look, size=info["virtual-size"], backing=_backing(info))
+
+
+def _bound(pid: int) -> None:
+    """Bound a process, as a crafted image may ask for any amount of work."""
+    import resource
+
+    with suppress(OSError):  # it may be done already
+        resource.prlimit(pid, resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+        resource.prlimit(pid, resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+
+
+def _said(err: bytes, code: int, options: str) -> str:
+    text = err.decode("utf-8", "replace").strip().removeprefix("qemu-img: ")
+    text = "; ".join(text.replace(f"Could not open '{options}': ", "").splitlines())
+    return text or (f"qemu-img ended by signal {-code}" if code < 0 else "qemu-img failed")
+
+
+def _backing(info: Mapping[str, Any]) -> Backing | None:
+    name = info.get("backing-filename")
+    if name is None:
+        return None
+    return Backing(name, _local(info.get("full-backing-filename", name)),
+                   info.get("backing-filename-format"))  # fmt: skip
+
+
+def _local(name: str) -> str:
+    """A backing file's name with QEMU's ways of saying 'this file' undone.
+
+    What is no file of this host stays as it is, and begins with a protocol.
+    """
+    if name.startswith("json:"):
+        import json
+
+        try:
+            node = json.loads(name.removeprefix("json:"))
+        except (ValueError, RecursionError):
+            return name
+        while isinstance(node, dict):
+            path = node.get("filename", node.get("file.filename"))
+            if isinstance(path, str):
+                return path if not _PROTOCOL.match(path) else f"./{path}"
+            node = node.get("file")
+        return name
+    return name.removeprefix("file:")

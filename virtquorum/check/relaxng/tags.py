@@ -1,0 +1,208 @@
+"""What to say of a start tag whose attributes do not fit, and how to go on behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from virtquorum.check.relaxng import contents, words
+from virtquorum.check.relaxng.contents import ANY
+from virtquorum.check.relaxng.mistake import Mistake
+from virtquorum.check.relaxng.pattern import NOT_ALLOWED, Attribute
+from virtquorum.check.relaxng.scope import attribute_name, declares
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from virtquorum.check.relaxng.automaton import Automaton, Opening, State, Step
+    from virtquorum.xml.document import Element
+
+__all__ = ["TagExplainer"]
+
+
+class _Stray(NamedTuple):
+    """An attribute that is not allowed, and the state in which it is not."""
+
+    written: str
+    state: State
+
+
+class TagExplainer:
+    """Finds the mistakes of start tags."""
+
+    def __init__(self, automaton: Automaton, found: list[Mistake]) -> None:
+        self.automaton = automaton
+        self.found = found
+
+    def start_tag(
+        self, child: Element, name: str, opening: Opening, outer: State, scope: Mapping[str, str]
+    ) -> tuple[State, State | None]:
+        """The state behind a start tag that does not fit, and that behind its end tag.
+
+        ``outer`` is the state before the parent's attributes.  The second
+        state is None where it follows from the content.
+        """
+        number = len(self.found)
+        state, strays = self._attributes(child, opening.child, scope)
+        state = self._closed(child, state, strays, scope)
+        for stray in strays:
+            self._not_allowed(child, stray, scope)
+        if strays:
+            # Maybe the parent's attributes have chosen the wrong alternative.
+            other = self._elsewhere(child, name, outer, scope)
+            if other is not None:
+                del self.found[number + 1 :]
+                return other, opening.after(opening.child.alive)
+        return state, None
+
+    def _attributes(
+        self, child: Element, state: State, scope: Mapping[str, str]
+    ) -> tuple[State, list[_Stray]]:
+        """The state behind all attributes, and those that are not allowed."""
+        automaton = self.automaton
+        strays: list[_Stray] = []
+        for written, key in _names(child, scope):
+            value = child.attributes[written]
+            step = automaton.step(state, key)
+            if step is None:
+                meant = self._meant(child, key, state, scope)
+                step = automaton.step(state, meant) if meant is not None else None
+                if step is None:
+                    strays.append(_Stray(written, state))
+                else:
+                    assert meant is not None
+                    self._misspelled(child, written, state, meant, scope)
+                    state = step.after(value, scope) or step.joined()
+                continue
+            after = step.after(value, scope)
+            if after is None:
+                self._value(child, written, step)
+                after = step.joined()
+            state = after
+        return state, strays
+
+    def _meant(
+        self, child: Element, key: str, state: State, scope: Mapping[str, str]
+    ) -> str | None:
+        there = {name for _, name in _names(child, scope)}
+        free = [one for one in contents.attribute_names(state.patterns) if one not in there]
+        return next(iter(words.nearest(key, free)), None)
+
+    def _closed(
+        self, child: Element, state: State, strays: list[_Stray], scope: Mapping[str, str]
+    ) -> State:
+        """The state behind the start tag, as if the attributes were there that are missing.
+
+        Strays that stand in the place of missing ones are reported, and taken out.
+        """
+        automaton = self.automaton
+        while True:
+            closed = automaton.closed(state)
+            if closed.alive:
+                return closed
+            needed = [
+                one
+                for pattern in state.patterns
+                if pattern is not NOT_ALLOWED
+                for one in contents.required(pattern, Attribute)
+            ]
+            needed = [one for one in needed if one]
+            if not needed:
+                return automaton.loosened(state)
+            needed.sort(key=lambda one: (len(one), sorted(one)))
+            common = frozenset.intersection(*needed)
+            missing = sorted(common or needed[0])
+            if strays and len(missing) <= len(strays):
+                for one in missing:
+                    self._instead(child, strays.pop(0), one, scope)
+            elif common:
+                for one in missing:
+                    self._missing(child, [one], scope)
+            else:
+                names = sorted({name for one in needed for name in one})
+                self._missing(child, names, scope)
+            before = state
+            for one in missing:
+                step = automaton.step(state, one)
+                state = step.joined() if step is not None else state
+            if state is before:
+                return automaton.loosened(state)
+
+    def _elsewhere(
+        self, child: Element, name: str, outer: State, scope: Mapping[str, str]
+    ) -> State | None:
+        """The state behind the start tag where some other alternative takes all of it."""
+        automaton = self.automaton
+        opening = automaton.opening(automaton.loosened(outer), name)
+        if opening is None:
+            return None
+        state = opening.child
+        for written, key in _names(child, scope):
+            step = automaton.step(state, key)
+            after = step.after(child.attributes[written], scope) if step is not None else None
+            if after is None:
+                return None
+            state = after
+        closed = automaton.closed(state)
+        return closed if closed.alive else None
+
+    # Words.
+
+    def _value(self, child: Element, written: str, step: Step) -> None:
+        value = child.attributes[written]
+        expected, choices = words.value_words(step.contents, value)
+        self.found.append(
+            Mistake(child, written, False, "attribute-value",
+                    f"the value {words.quoted(value)} of attribute '{written}' is not allowed",
+                    expected, choices)
+        )  # fmt: skip
+
+    def _misspelled(
+        self, child: Element, written: str, state: State, meant: str, scope: Mapping[str, str]
+    ) -> None:
+        names = self._free(child, state, scope)
+        near = words.shown(meant, scope)
+        names = [near, *(one for one in names if one != near)]
+        self._stray(child, written, names, near)
+
+    def _not_allowed(self, child: Element, stray: _Stray, scope: Mapping[str, str]) -> None:
+        self._stray(child, stray.written, self._free(child, stray.state, scope), None)
+
+    def _instead(
+        self, child: Element, stray: _Stray, missing: str, scope: Mapping[str, str]
+    ) -> None:
+        name = "an attribute" if missing == ANY else words.shown(missing, scope)
+        self._stray(child, stray.written, [name], None)
+
+    def _stray(
+        self, child: Element, written: str, names: Sequence[str], near: str | None
+    ) -> None:
+        expected = f"no more attributes on <{child.name}>"
+        if names:
+            expected = words.choice_of(
+                [f"'{one}'" for one in names], near=None if near is None else f"'{near}'"
+            )
+        self.found.append(
+            Mistake(child, written, False, "attribute-not-allowed",
+                    f"attribute '{written}' is not allowed on <{child.name}>", expected, tuple(names))
+        )  # fmt: skip
+
+    def _missing(self, child: Element, names: Sequence[str], scope: Mapping[str, str]) -> None:
+        shown = [words.shown(one, scope) if one != ANY else "any" for one in names]
+        quoted = [f"'{one}'" for one in shown]
+        lacks = f"attribute {quoted[0]}" if len(names) == 1 else words.choice_of(quoted)
+        self.found.append(
+            Mistake(child, None, False, "attribute-missing", f"element <{child.name}> lacks {lacks}",
+                    f"{lacks} on <{child.name}>", tuple(shown))
+        )  # fmt: skip
+
+    def _free(self, child: Element, state: State, scope: Mapping[str, str]) -> list[str]:
+        there = {name for _, name in _names(child, scope)}
+        names = contents.attribute_names(state.patterns)
+        return [words.shown(one, scope) for one in names if one not in there]
+
+
+def _names(child: Element, scope: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The attributes of an element: how each is written, and its name."""
+    for written in child.attributes:
+        if not declares(written):
+            yield written, attribute_name(written, scope)

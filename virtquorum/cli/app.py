@@ -1,0 +1,85 @@
+"""The command line by typer: finds the command that is asked for, parses its options, runs it.
+
+Only the asked command's module is imported; ``--help`` and shell completion
+import all.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from virtquorum import __version__
+from virtquorum.cli.main import COMMANDS, SHORT
+from virtquorum.cli.streams import Exit, Streams
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["run"]
+
+_HELP = """Quorum disks for libvirt's users: check, show, format and translate domain XML with
+<disk type='quorum'>.
+
+\b
+  virtquorum validate domain.xml       is it right? if not, where and why
+  virtquorum explain VQ106             what that finding means
+  virtquorum show domain.xml           the disks and what they are made of
+  virtquorum format --check domains/   is it as libvirt would write it?
+  virtquorum args domain.xml           the arguments for QEMU
+
+Exit codes: 0 clean, 1 findings or differences, 2 usage or configuration,
+3 input that cannot be read or is no domain XML.
+"""
+
+
+def run(argv: Sequence[str], streams: Streams) -> int:
+    """Parse a command line and run its command; returns the exit code."""
+    completing = "_VIRTQUORUM_COMPLETE" in os.environ
+    names = [argv[0]] if argv and argv[0] in COMMANDS and not completing else COMMANDS
+    try:
+        code = _app(names)(list(argv), prog_name="virtquorum", standalone_mode=False, obj=streams)
+    except TyperException as error:
+        return _usage(error, streams)
+    return int(code or Exit.CLEAN)
+
+
+def _app(names: Sequence[str]) -> typer.Typer:
+    app = typer.Typer(
+        help=_HELP, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False
+    )
+    app.callback()(_root)
+    for name in names:
+        module = import_module(f"virtquorum.cli.{name}")
+        app.command(name, short_help=SHORT[name])(module.command)
+    return app
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        typer.echo(f"virtquorum {__version__}")
+        raise typer.Exit
+
+
+def _usage(error: TyperException, streams: Streams) -> int:
+    context = getattr(error, "ctx", None)
+    message = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":  # the message is the help
+        streams.err.write(message + "\n")
+        return Exit.USAGE
+    message = message.removeprefix("Invalid value: ").rstrip(".").replace(". Did", "; did")
+    message = message[:1].lower() + message[1:]
+    if message.startswith("no such command") and not message.endswith("?"):
+        message += f"; commands are: {', '.join(COMMANDS)}"
+    name = context.command_path if context is not None else "virtquorum"
+    end = " " if message.endswith("?") else "; "
+    streams.say(f"{message}{end}see '{name} --help'")
+    return Exit.USAGE

@@ -1,0 +1,117 @@
+"""The documents that a check is asked for: files, directories and standard input."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from virtquorum.check.workers import Item
+from virtquorum.cli.files import STDIN, file_name, nothing_found, real_path, xml_files
+from virtquorum.errors import UnreadableError, UsageError
+from virtquorum.report.report import FileResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from virtquorum.check.engine import Checked
+    from virtquorum.cli.streams import Streams
+    from virtquorum.errors import InputError
+
+__all__ = ["Chosen"]
+
+_WRONG_ROOT = "VQ004"
+
+
+class Chosen:
+    """The documents that the paths name, and what became of directories.
+
+    ``skip`` says whether a path below a named directory is left out;
+    ``stdin_name`` is what standard input is called, of which ``size`` bytes
+    are read and one more.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        streams: Streams,
+        *,
+        skip: Callable[[str, str], bool] | None = None,
+        stdin_name: str | None = None,
+        size: int,
+    ) -> None:
+        self.items: list[Item] = []
+        self._found: set[str] = set()  # the names that a directory gave, not the command line
+        self._directories: list[tuple[str, range]] = []
+        self._failures: list[InputError] = []
+        self._passed_over: set[str] = set()
+        self._seen: set[str] = set()
+        self._skip = skip
+        if not paths:
+            if streams.input.isatty():
+                raise UsageError(
+                    "name a file or a directory, or - for standard input; "
+                    "see 'virtquorum validate --help'"
+                )
+            paths = ["-"]
+        for path in paths:
+            if path == "-":
+                raw = streams.input.read(size + 1)
+                self.items.append(Item(stdin_name or STDIN, raw))
+            elif os.path.isdir(path):
+                self._take_directory(path)
+            else:
+                self._take(file_name(path))
+
+    def _take(self, name: str) -> None:
+        real = real_path(name) or name
+        if real not in self._seen:
+            self._seen.add(real)
+            self.items.append(Item(name))
+
+    def _take_directory(self, directory: str) -> None:
+        failures: list[OSError] = []
+        before = len(self.items)
+        known = len(self._seen)
+        for path in xml_files(directory, failures, self._excluded(directory)):
+            self._take(path)
+            self._found.add(path)
+        self._failures += [UnreadableError.of(one, one.filename or directory) for one in failures]
+        if not failures and len(self._seen) == known and not self._holds_known(directory):
+            self._failures.append(nothing_found(directory))
+        self._directories.append((directory, range(before, len(self.items))))
+
+    def _holds_known(self, directory: str) -> bool:
+        """Whether files of a directory were named before it."""
+        inside = os.path.join(os.path.realpath(directory), "")
+        return any(one.startswith(inside) for one in self._seen)
+
+    def _excluded(self, directory: str) -> Callable[[str], bool] | None:
+        skip = self._skip
+        return None if skip is None else lambda path: skip(path, directory)
+
+    def passes_over(self, item: Item, checked: Checked, streams: Streams) -> bool:
+        """Whether an item is no document of ours, and only lay in a directory with some."""
+        if checked.readable or item.name not in self._found:
+            return False
+        if checked.findings[0].rule != _WRONG_ROOT:
+            return False
+        streams.note(f"{item.name}: passed over, its root element is <{checked.root}>")
+        self._passed_over.add(item.name)
+        return True
+
+    def failed(self, results: Sequence[FileResult]) -> list[FileResult]:
+        """Directories that could not be read, or in which there was nothing to check."""
+        from virtquorum.check.engine import unread
+
+        failures = list(self._failures)
+        checked = {one.path for one in results}
+        for directory, numbers in self._directories:
+            names = [self.items[number].name for number in numbers]
+            if names and not checked.intersection(names):
+                failures.append(nothing_found(directory))
+        return [
+            FileResult(
+                path=one.file, valid=False, findings=tuple(unread(one).findings), checked=False
+            )
+            for one in failures
+        ]
