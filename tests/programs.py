@@ -222,12 +222,19 @@ class _Output(io.TextIOWrapper):
         return self.terminal
 
 
+_EVERYTHING = (
+    "import pkgutil, importlib, virtquorum, lxml.etree, pickle, difflib, json, tempfile;"
+    " [importlib.import_module(one.name) for one in"
+    " pkgutil.walk_packages(virtquorum.__path__, 'virtquorum.')]"
+)
+
+
 def as_nobody(*argv: str | Path) -> subprocess.CompletedProcess[str]:
     """Run as a user who owns nothing; root may read and write everything."""
     drop = "import os,sys; os.setgroups([]); os.setgid(65534); os.setuid(65534);"
     code = f"{drop} sys.argv[0] = 'x'; from virtquorum.__main__ import run; run()"
     # What a user may not read may be where Python is: it is imported before.
-    code = f"import virtquorum.cli.main, virtquorum.cli.{argv[0]}, virtquorum.__main__; {code}"
+    code = f"{_EVERYTHING}; {code}"
     return subprocess.run(
         [sys.executable, "-c", code, *argv],
         capture_output=True, text=True, timeout=60, check=False,

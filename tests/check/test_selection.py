@@ -39,6 +39,7 @@ def test_without_words_all_rules_are_taken() -> None:
         (["VQ105"], ["VQ1"], beginning("VQ105")),
         (["VQ1"], ["VQ105"], beginning("VQ1") - {"VQ105"}),
         (["VQ10"], ["VQ1"], beginning("VQ10")),
+        (["VQ105", "VQ1"], ["VQ10"], beginning("VQ105", "VQ11")),
         (["VQ105"], ["VQ105"], set(ALWAYS)),
         (["VQ105"], ["threshold-above-members"], set(ALWAYS)),
         (["VQ1"], ["VQ1"], set(ALWAYS)),

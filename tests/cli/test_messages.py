@@ -30,8 +30,8 @@ def test_no_arguments_give_the_help() -> None:
         (["sho"], "no such command 'sho'; did you mean 'show'? see 'virtquorum --help'"),
         (
             ["frobnicate"],
-            "no such command 'frobnicate'; commands are: show, format, args, schema; "
-            "see 'virtquorum --help'",
+            "no such command 'frobnicate'; commands are: validate, explain, show, format, args, "
+            "schema; see 'virtquorum --help'",
         ),
         (["--nope"], "no such option: --nope; see 'virtquorum --help'"),
         (

@@ -89,7 +89,7 @@ def test_show_imports_nothing_heavy(options: list[str]) -> None:
     ours = {name for name in modules if name.startswith("virtquorum.")}
     assert not {name for name in ours if name.startswith("virtquorum.qemu")}
     assert {name for name in ours if name.startswith("virtquorum.cli.")} == {
-        f"virtquorum.cli.{name}" for name in ("inputs", "main", "show", "streams")
+        f"virtquorum.cli.{name}" for name in ("app", "files", "inputs", "main", "show", "streams")
     }
     # Whatever typer itself brings along, and no more than that.
     alone = subprocess.run(
@@ -228,7 +228,7 @@ def test_a_file_name_that_is_no_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("virtquorum ", {"show", "format", "args", "schema"}),
+        ("virtquorum ", {"validate", "explain", "show", "format", "args", "schema"}),
         ("virtquorum sh", {"show"}),
         ("virtquorum show --m", {"--max-depth", "--max-size"}),
         ("virtquorum args --style ", {"drive"}),

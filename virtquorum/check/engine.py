@@ -182,6 +182,8 @@ class Checker:
         return Checked(findings, True, hidden, tuple(remarks), root.name)
 
     def _images(self, disks: Sequence[Disk]) -> list[tuple[Rule, Problem]]:
+        if not self.rules.of("images"):
+            return []
         from virtquorum.check.images import image_problems
 
         return list(image_problems(disks))

@@ -101,7 +101,7 @@ def _block(source: Any) -> Key | None:
 
 def _dir(source: Any) -> Key | None:
     path = _path(source.dir)
-    return None if path is None else ("path", path)
+    return None if path is None else ("dir", path)
 
 
 def _volume(source: Any) -> Key | None:

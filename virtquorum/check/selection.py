@@ -115,8 +115,7 @@ class Selection:
         chosen = {
             code
             for code in RULES
-            if code in ALWAYS
-            or (taken[code] > left[code] if select else left[code] < 0 and code in self.chosen)
+            if (taken[code] > left[code] if select else left[code] < 0 and code in self.chosen)
         }
         return replace(self, chosen=frozenset(chosen))
 

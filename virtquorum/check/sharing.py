@@ -78,7 +78,7 @@ def _clashes_of(
     if not writers and not readers_clash:
         return
     whole = writers and found[0].identity.local
-    sliced = any(use.identity.stop != inf for use in found) and not whole
+    sliced = not whole and any(use.identity[1:] != (0, inf) for use in found)
     order = sorted(numbers, key=lambda number: uses[number].identity.start) if sliced else numbers
     farthest: dict[tuple[bool, bool], list[tuple[float, int]]] = {}
     for number in order:

@@ -126,12 +126,14 @@ ASSERTIONS: Final[dict[str, tuple[str | None, str, str | None]]] = {
     },
 }
 
+_NOTHING: Final = "nothing"
 #: What the values of a simple type are, by its name in the schema.
 _VALUES: Final = {
+    "nothing": _NOTHING,
     "vote": "a whole number from 1 to 2147483647",
     "unsigned-int": "a whole number from 0 to 4294967295",
     "unsigned-long": "a whole number from 0",
-    "unsignedLong": "a whole number from 0",
+    "limit": "a whole number from 0",
     "positive": "a whole number from 1",
     "integer": "a whole number",
     "sixteen-bits": "a number from 0 to 65535, or hexadecimal as in '0x1f'",
@@ -185,6 +187,8 @@ _Prefixes = dict[str, str]
 
 #: How the validator names the attribute that an error is about.
 _ATTRIBUTE: Final = re.compile(r"attribute ([^\s=]+)=")
+#: What Python takes for white space or a digit, and with it the validator, but XML does not.
+_STRANGE: Final = re.compile(r"(?![ \t\r\n0-9])[\s\d]")
 _NAMED: Final = re.compile(r"'([^']*)'")
 _LONGEST: Final = 60
 
@@ -310,7 +314,9 @@ def _tree(element: Element, prefixes: _Prefixes, above: Tree | None) -> Tree:
 
     name = _qualified(element.name, prefixes)
     attributes = {
-        _qualified(attribute, prefixes, attribute=True): value
+        _qualified(attribute, prefixes, attribute=True): (
+            _STRANGE.sub("\N{REPLACEMENT CHARACTER}", value)
+        )
         for attribute, value in element.attributes.items()
         if attribute != "xmlns" and not attribute.startswith("xmlns:")
     }
@@ -318,7 +324,7 @@ def _tree(element: Element, prefixes: _Prefixes, above: Tree | None) -> Tree:
         tree = ElementTree.Element(name, attributes)
     else:
         tree = ElementTree.SubElement(above, name, attributes)
-    tree.text = element.text
+    tree.text = _STRANGE.sub("\N{REPLACEMENT CHARACTER}", element.text)
     return tree
 
 
@@ -396,7 +402,7 @@ def _problem(error: XMLSchemaValidationError, element: Element, piece: _Piece) -
         return Problem(child, f"<{child.name}> is not allowed in <{element.name}>")
     if "character data" in reason:
         return Problem(element, f"text is not allowed in <{element.name}>", text=True)
-    if element.elements() or reason == "length has to be 0":
+    if element.elements() or _values(error, element.name) == _NOTHING:
         return Problem(element, f"text is not allowed in <{element.name}>", text=True)
     return Problem(
         element,

@@ -20,7 +20,7 @@ from virtquorum.cli.streams import Exit, Streams
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["run"]
+__all__ = ["command_line", "run"]
 
 _HELP = """Quorum disks for libvirt's users: check, show, format and translate domain XML with
 <disk type='quorum'>.
@@ -42,13 +42,16 @@ def run(argv: Sequence[str], streams: Streams) -> int:
     completing = "_VIRTQUORUM_COMPLETE" in os.environ
     names = [argv[0]] if argv and argv[0] in COMMANDS and not completing else COMMANDS
     try:
-        code = _app(names)(list(argv), prog_name="virtquorum", standalone_mode=False, obj=streams)
+        code = command_line(names)(
+            list(argv), prog_name="virtquorum", standalone_mode=False, obj=streams
+        )
     except TyperException as error:
         return _usage(error, streams)
     return int(code or Exit.CLEAN)
 
 
-def _app(names: Sequence[str]) -> typer.Typer:
+def command_line(names: Sequence[str]) -> typer.Typer:
+    """The parser of the commands of these names."""
     app = typer.Typer(
         help=_HELP, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False
     )

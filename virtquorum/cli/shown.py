@@ -49,6 +49,7 @@ class Shown:
         self.outputs = outputs
         self.streams = streams
         self._width = max(streams.width or _USUAL, _NARROWEST)
+        self._wrap = streams.width is not None  # elsewhere, lines are for programs to find
         self._paint = _painter(streams.colour)
         # GitHub shows these beside the lines of a pull request; they are no words for people.
         self._annotate = (
@@ -66,7 +67,11 @@ class Shown:
         self.streams.progress("")
         self._write(
             lambda ascii_only: human_file(
-                result, paint=self._paint, width=self._width, ascii_only=ascii_only
+                result,
+                paint=self._paint,
+                width=self._width,
+                wrap=self._wrap,
+                ascii_only=ascii_only,
             )
         )
 
@@ -79,7 +84,11 @@ class Shown:
 
             self._write(
                 lambda ascii_only: human_summary(
-                    run, paint=self._paint, width=self._width, ascii_only=ascii_only
+                    run,
+                    paint=self._paint,
+                    width=self._width,
+                    wrap=self._wrap,
+                    ascii_only=ascii_only,
                 )
             )
             if self._annotate:

@@ -56,10 +56,11 @@ class _Word(NamedTuple):
 
 
 class _Page(NamedTuple):
-    """How to write: colours, width in columns, and whether in ASCII only."""
+    """How to write: colours, width in columns, whether words go to further lines, ASCII only."""
 
     paint: Callable[[str, Role], str]
     width: int
+    wrap: bool
     ascii_only: bool
 
     @property
@@ -80,11 +81,21 @@ def human(
     *,
     paint: Callable[[str, Role], str] = plain,
     width: int = _USUAL,
+    wrap: bool = True,
     ascii_only: bool = False,
 ) -> str:
-    """The whole report; ``width`` is that of the output, in columns."""
-    files = (human_file(one, paint=paint, width=width, ascii_only=ascii_only) for one in run.files)
-    return "".join(files) + human_summary(run, paint=paint, width=width, ascii_only=ascii_only)
+    """The whole report; ``width`` is that of the output, in columns.
+
+    Without ``wrap`` only the source lines are cut to it: in a file or a log a
+    finding's message is found on one line.
+    """
+    files = (
+        human_file(one, paint=paint, width=width, wrap=wrap, ascii_only=ascii_only)
+        for one in run.files
+    )
+    return "".join(files) + human_summary(
+        run, paint=paint, width=width, wrap=wrap, ascii_only=ascii_only
+    )
 
 
 def human_file(
@@ -92,11 +103,12 @@ def human_file(
     *,
     paint: Callable[[str, Role], str] = plain,
     width: int = _USUAL,
+    wrap: bool = True,
     ascii_only: bool = False,
 ) -> str:
     """The findings of a file, an empty line behind each; nothing if there are none."""
     return "".join(
-        human_finding(one, paint=paint, width=width, ascii_only=ascii_only) + "\n"
+        human_finding(one, paint=paint, width=width, wrap=wrap, ascii_only=ascii_only) + "\n"
         for one in result.findings
     )
 
@@ -106,16 +118,17 @@ def human_finding(
     *,
     paint: Callable[[str, Role], str] = plain,
     width: int = _USUAL,
+    wrap: bool = True,
     ascii_only: bool = False,
 ) -> str:
     """One finding, in lines that each have their end."""
-    page = _Page(paint, max(width, _NARROWEST), ascii_only)
+    page = _Page(paint, max(width, _NARROWEST), wrap, ascii_only)
     head = [
         _Word(page.safe(f"{finding.file}:{finding.line}:{finding.column}:"), "place"),
         _Word(f"{finding.severity.value}[{page.safe(finding.rule)}]", finding.severity.value),
         *_words(page.safe(finding.message), "message"),
     ]
-    lines = list(_wrapped(head, page, _INDENT))
+    lines = list(_wrapped(head, page, _INDENT, together=2))
     margin = " " * (len(str(finding.line)) + 2)
     if finding.excerpt is not None and finding.excerpt.text.strip():
         lines += _source(finding, finding.excerpt, page, margin)
@@ -131,10 +144,11 @@ def human_summary(
     *,
     paint: Callable[[str, Role], str] = plain,
     width: int = _USUAL,
+    wrap: bool = True,
     ascii_only: bool = False,
 ) -> str:
     """The remarks, a line each, and the run in one line."""
-    page = _Page(paint, max(width, _NARROWEST), ascii_only)
+    page = _Page(paint, max(width, _NARROWEST), wrap, ascii_only)
     lines: list[str] = []
     for remark in run.remarks:
         words = [_Word("note:", "note"), *_words(page.safe(remark), "message")]
@@ -183,13 +197,18 @@ def _words(text: str, role: Role) -> list[_Word]:
     return [_Word(word, role) for word in text.split(" ")]
 
 
-def _wrapped(words: Sequence[_Word], page: _Page, indent: str) -> Iterator[str]:
-    """Words in lines of the page's width; all lines but the first begin with the indent."""
+def _wrapped(
+    words: Sequence[_Word], page: _Page, indent: str, *, together: int = 1
+) -> Iterator[str]:
+    """Words in lines of the page's width; all lines but the first begin with the indent.
+
+    The first words, so many ``together``, stay on one line: programs look for them there.
+    """
     line: list[str] = []
     lead, used = "", 0
-    for text, role in words:
+    for number, (text, role) in enumerate(words):
         size = _width(text)
-        if line and used + 1 + size > page.width:
+        if page.wrap and number >= together and line and used + 1 + size > page.width:
             yield (lead + " ".join(line)).rstrip(" ")
             line, lead, used = [], indent, len(indent) - 1
         used += size + (1 if line or lead else 0)

@@ -35,7 +35,7 @@ def disk(
 
 
 def network(protocol: str, host: str, inside: str = "", **more: str) -> str:
-    return disk(f"protocol='{protocol}' name='n'", host + inside, type="network", **more)
+    return disk(f"protocol='{protocol}' name='p/n'", host + inside, type="network", **more)
 
 
 def domain(*disks: str, type: str = "kvm", devices: str = "") -> str:
@@ -370,7 +370,8 @@ def test_a_cookie_without_a_value_is_pointed_at(
 
 def test_cookies_with_values_and_no_cookies_are_fine() -> None:
     cookies = "<cookies><cookie name='a'>1</cookie></cookies>"
-    for text in (network("https", WEB, cookies), network("https", WEB, "<!-- none -->")):
+    for inside in (cookies, f"<!-- two -->{cookies}", "<!-- none -->"):
+        text = network("https", WEB, inside)
         assert found(text, DISKS) == []
 
 
@@ -541,7 +542,7 @@ def test_libvirt_says_what_the_pages_quote() -> None:
     nodes = answers[len(quoted) :]
     assert nodes[0][0]["server"]["port"] == nodes[4][0]["server"]["port"] == "10809"
     assert nodes[1][0]["server"][0]["port"] == "24007"
-    assert nodes[2][0]["url"] == "http://h:80/n"
+    assert nodes[2][0]["url"] == "http://h:80/p/n"
     assert nodes[3][0]["server"]["port"] == "22"
     assert nodes[5][0]["filename"] == "a.raw"
     assert "cookie-secret" not in nodes[6][0]

@@ -59,6 +59,9 @@ FAR = "9" * 30
         (disk("\uff12"), ["VQ102"]),
         (disk("02"), []),
         (disk("0" * 30 + "2"), ["VQ102"]),
+        (disk("0" * 30 + "1"), ["VQ102"]),
+        (disk("0" * 30 + "2147483647"), ["VQ102"]),
+        (disk("0" * 30 + "2147483648"), ["VQ104"]),
         (disk("--1"), ["VQ102"]),
         (disk(0), ["VQ103"]),
         (disk("-0"), ["VQ103"]),
@@ -90,7 +93,8 @@ FAR = "9" * 30
         (disk(1, 1), ["VQ109"]),
         (disk(2, 1), ["VQ105"]),
         (disk(0, 1), ["VQ109", "VQ103"]),
-        (disk(2, 0), []),  # the grammar's
+        (disk(1, 0), []),  # the grammar's
+        (disk(2, 0), []),
         # An empty member is a matter of its own, and is no vote.
         (disk(2, 1, more="<backingStore/>"), []),
         (disk(1, 0, more="<backingStore/>"), []),
@@ -186,6 +190,12 @@ CASES = {
         "the threshold '9223372036854775809' is above 2147483647",
         "an integer from 1 to 3, the number of members",
     ),
+    "VQ104 that all bits remain of": Case(
+        disk(2**32 + 2**31 - 1),
+        "threshold='6442450943'",
+        "the threshold '6442450943' is above 2147483647: QEMU cuts it off to 2147483647",
+        "an integer from 1 to 3, the number of members",
+    ),
     "VQ105": Case(
         disk(2, 1),
         "threshold='2'",
@@ -199,6 +209,13 @@ CASES = {
         "a threshold of at least 3",
         Severity.WARNING,
     ),
+    "VQ106 that does not overwrite": Case(
+        disk(2, 4, " rewrite_corrupted='off'"),
+        "threshold='2'",
+        "2 of 4 members are no majority: in a tie the later ones win",
+        "a threshold of at least 3",
+        Severity.WARNING,
+    ),
     "VQ106 that overwrites": Case(
         disk(2, 4, REWRITE),
         "threshold='2'",
@@ -208,6 +225,13 @@ CASES = {
     ),
     "VQ107": Case(
         disk(1, 2),
+        "threshold='1'",
+        "a threshold of 1: where all 2 members differ, the last one wins",
+        "threshold='2', or read_pattern='fifo' if no vote is meant",
+        Severity.WARNING,
+    ),
+    "VQ107 that does not overwrite": Case(
+        disk(1, 2, " rewrite_corrupted='off'"),
         "threshold='1'",
         "a threshold of 1: where all 2 members differ, the last one wins",
         "threshold='2', or read_pattern='fifo' if no vote is meant",
@@ -263,6 +287,12 @@ CASES = {
     "VQ116": Case(
         disk(2, 2, COMPARE + REWRITE),
         "rewrite_corrupted='on'",
+        "rewrite_corrupted cannot go with blkverify, which stops at a difference",
+        "one of the two",
+    ),
+    "VQ116 the other way round": Case(
+        disk(2, 2, REWRITE + COMPARE),
+        "blkverify='on'",
         "rewrite_corrupted cannot go with blkverify, which stops at a difference",
         "one of the two",
     ),
@@ -354,8 +384,18 @@ def test_the_element_of_2014_goes_where_it_repeats_the_attribute() -> None:
     text = disk(2, more="<!-- a --> <threshold value='2'></threshold> <!-- b -->")
     new = fixed(text, found(text, VOTES))
     assert new == disk(2, more="<!-- a -->  <!-- b -->")
+    for before, behind in (("\n  ", "<!-- b -->\n"), ("<!-- a -->", "\n")):
+        text = disk(2, more=f"{before}<threshold value='2'/>{behind}")
+        assert fixed(text, found(text, VOTES)) == disk(2, more=before + behind)
     below = disk(2, 2, more=nested("<threshold value='2'/>" + members(3), "", threshold=""))
     assert fixed(below, found(below, VOTES)) == disk(2, 2, more=nested(members(3), ""))
+
+
+def test_the_bounds_of_what_becomes_an_attribute() -> None:
+    for value in (1, 2**31 - 1):
+        (one, *_) = found(disk(None, more=f"<threshold value='{value}'/>"), ["VQ110"])
+        assert one.fix is not None
+        assert one.expected == f"threshold='{value}' on the <disk>, and no <threshold>"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ there.  So one mistake gives one finding.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from virtquorum.check.relaxng import contents, words
@@ -167,8 +168,10 @@ class Explainer:
         earlier, later = _around(child, parent, scope)
         label = f"<{child.name}>"
         if name in earlier:
-            self._keep(child, "element-not-allowed", f"{label} is here twice",
-                       f"one {label} in <{parent.name}>")  # fmt: skip
+            times = 1 + earlier[name]
+            self._keep(child, "element-not-allowed",
+                       f"{label} is here {'twice' if times == 2 else f'{times} times'}",
+                       f"one {label} in <{parent.name}>", self._choices(state, scope))  # fmt: skip
             return known, state, state
         skipped = automaton.skipping(state, name)
         if skipped is not None:
@@ -179,14 +182,15 @@ class Explainer:
             if automaton.opening(behind, one) is not None:
                 self._keep(child, "element-not-allowed",
                            f"{label} is too late in <{parent.name}>",
-                           f"it before {words.tag(one, scope)}")  # fmt: skip
+                           f"it before {words.tag(one, scope)}",
+                           self._choices(state, scope))  # fmt: skip
                 return known, state, state
         allowed = contents.element_names(state.patterns)
         self._keep(child, *self._stray(child, parent, allowed, scope, None))
         return known, state, state
 
     def _skipped(
-        self, child: Element, name: str, state: State, later: Sequence[str], parent: Element,
+        self, child: Element, name: str, state: State, later: Counter[str], parent: Element,
         scope: Mapping[str, str],
     ) -> None:  # fmt: skip
         """An element before which others must stand that do not."""
@@ -200,6 +204,9 @@ class Explainer:
                        tuple(words.shown(one, scope) for one in late))  # fmt: skip
         else:
             self._missing(parent, missing, scope, f" before <{child.name}>")
+
+    def _choices(self, state: State, scope: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(words.shown(one, scope) for one in contents.element_names(state.patterns))
 
     def _known(self) -> dict[str, set[str]]:
         if self._parents is None:
@@ -260,7 +267,7 @@ class Explainer:
             tuple(dict.fromkeys(words.shown(one, scope) for names in sets for one in names)),
         )  # fmt: skip
 
-    def text_between(self, parent: Element, state: State) -> None:
+    def text_between(self, parent: Element, state: State, scope: Mapping[str, str]) -> None:
         """A text beside elements where there may be none."""
         notes = self._noted(parent)
         if not notes.text:
@@ -268,23 +275,25 @@ class Explainer:
             text = next(
                 one.strip() for one in parent.children if isinstance(one, str) and one.strip()
             )
-            self._text(parent, text, state)
+            self._text(parent, text, state, scope)
 
-    def _text(self, element: Element, text: str, state: State) -> None:
-        allowed = contents.element_names(state.patterns)
+    def _text(
+        self, element: Element, text: str, state: State, scope: Mapping[str, str]
+    ) -> None:
+        choices = self._choices(state, scope)
         expected = f"no text in <{element.name}>"
-        if allowed:
-            expected = f"elements only: {words.choice_of([f'<{one}>' for one in allowed])}"
+        if choices:
+            expected = f"elements only: {words.choice_of([f'<{one}>' for one in choices])}"
         self._keep(element, "text-not-allowed",
                    f"text {words.quoted(text)} is not allowed in <{element.name}>",
-                   expected, text=True)  # fmt: skip
+                   expected, choices, text=True)  # fmt: skip
 
     def leaf(self, child: Element, state: State, scope: Mapping[str, str]) -> int:
         """An element without elements that does not fit; all that is still possible does then."""
         text = child.text
         values = contents.leaves(state.patterns)
         if text.strip() and not values:
-            self._text(child, text.strip(), state)
+            self._text(child, text.strip(), state, scope)
         elif values and (text.strip() or not contents.element_names(state.patterns)):
             expected, choices = words.value_words(
                 [one for one in state.patterns if one is not NOT_ALLOWED], text
@@ -332,14 +341,14 @@ def _names_beside(child: Element, scope: Mapping[str, str]) -> set[str]:
 
 def _around(
     child: Element, parent: Element, scope: Mapping[str, str]
-) -> tuple[list[str], list[str]]:
-    """The names of the elements before and behind one."""
-    earlier: dict[str, None] = {}
-    later: dict[str, None] = {}
+) -> tuple[Counter[str], Counter[str]]:
+    """How many elements of each name stand before and behind one."""
+    earlier: Counter[str] = Counter()
+    later: Counter[str] = Counter()
     names = earlier
     for one in parent.elements():
         if one is child:
             names = later
         else:
-            names[element_name(one.name, scope)] = None
-    return list(earlier), list(later)
+            names[element_name(one.name, scope)] += 1
+    return earlier, later

@@ -170,14 +170,21 @@ class TagExplainer:
     def _instead(
         self, child: Element, stray: _Stray, missing: str, scope: Mapping[str, str]
     ) -> None:
-        name = "an attribute" if missing == ANY else words.shown(missing, scope)
-        self._stray(child, stray.written, [name], None)
+        names = self._free(child, stray.state, scope)
+        if missing == ANY:
+            self._stray(child, stray.written, names, None, "an attribute")
+            return
+        name = words.shown(missing, scope)
+        names = [name, *(one for one in names if one != name)]
+        self._stray(child, stray.written, names, None, f"'{name}', which <{child.name}> lacks")
 
     def _stray(
-        self, child: Element, written: str, names: Sequence[str], near: str | None
-    ) -> None:
-        expected = f"no more attributes on <{child.name}>"
-        if names:
+        self, child: Element, written: str, names: Sequence[str], near: str | None,
+        expected: str | None = None,
+    ) -> None:  # fmt: skip
+        if not names:
+            expected = f"no more attributes on <{child.name}>"
+        if expected is None:
             expected = words.choice_of(
                 [f"'{one}'" for one in names], near=None if near is None else f"'{near}'"
             )

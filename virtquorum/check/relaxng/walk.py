@@ -54,7 +54,7 @@ class Walk:
                     if child.__class__ is str and child.strip(_SPACE):  # type: ignore[union-attr]
                         after = automaton.after_text(state)
                         if after is None:
-                            explainer.text_between(parent, state)  # type: ignore[arg-type]
+                            explainer.text_between(parent, state, scope)  # type: ignore[arg-type]
                         else:
                             state = after
                     continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from virtquorum.check.finding import Severity
 from virtquorum.check.rule import Problem, Rule
@@ -16,14 +16,20 @@ if TYPE_CHECKING:
 __all__ = ["RULE"]
 
 
+_BOTH: Final = ("rewrite_corrupted", "blkverify")
+
+
 def check(position: Position) -> Iterator[Problem]:
     """See RULE."""
     quorum = position.quorum
     if quorum.rewrite_corrupted is True and compares(quorum):
+        element = policy_place(position)
+        # The later one is pointed at: there a grammar finds that it is too much.
+        _, later = (name for name in element.attributes if name in _BOTH)
         yield Problem(
-            policy_place(position),
+            element,
             "rewrite_corrupted cannot go with blkverify, which stops at a difference",
-            attribute="rewrite_corrupted",
+            attribute=later,
             expected="one of the two",
         )
 

@@ -42,7 +42,8 @@ def check(position: Position) -> Iterator[Problem]:
         else:
             yield Problem(
                 element,
-                "an empty <backingStore/> is no member",
+                "an empty <backingStore/> is no member: it has no type, no <format> and no"
+                " <source>",
                 expected="a <backingStore type='…'> with <format> and <source>, or nothing",
                 fix=partial(_removed, element),
             )

@@ -56,7 +56,8 @@ RULE = Rule(
 A dump of a domain is to hold no secrets. libvirt 9.0 leaves `passwd` out of `<graphics>` unless
 asked with `virsh dumpxml --security-info`, and keeps `passwdValidTo`, which it writes only where
 there is a password. When such a dump is defined again, libvirt drops `passwdValidTo` as well, and
-the console opens without a password. (Where there was only a password, nothing can be seen.)
+the console opens without a password. Where there was a password and no time limit, this rule sees
+nothing.
 
 Other programs put asterisks in its place. libvirt takes them as they stand: the password *is*
 `*****` then. With `passwdValidTo` in 1970, as oVirt writes it until it sets the real one, it opens

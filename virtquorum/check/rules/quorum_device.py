@@ -45,8 +45,8 @@ RULE = Rule(
     documentation="""
 `device='lun'` hands the guest's SCSI commands to one real device, and a quorum is none. QEMU does
 not start: "cannot get SG_IO version number: Operation not supported" and "Is this a SCSI device?".
-libvirt says the same of any other source: "disk device='lun' is only valid for block type disk
-source". That is an error; write `device='disk'`.
+libvirt takes it for block devices, volumes and iSCSI, and says of a file: "disk device='lun' is
+only valid for block type disk source". That is an error; write `device='disk'`.
 
 A CD-ROM or floppy drive takes a quorum as its medium: QEMU starts and votes. libvirt knows no such
 medium, so `virsh change-media` cannot insert it again once it has been ejected. For this there is a

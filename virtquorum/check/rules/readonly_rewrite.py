@@ -54,7 +54,7 @@ RULE = Rule(
     documentation="""
 QEMU opens the members of a read-only quorum read-only, and refuses to repair them: "Block node is
 read-only". A quorum is read-only where the disk has `<readonly/>` or is a CD-ROM, and wherever it
-is a backing image, which libvirt and virtquorum never write to.
+is a backing image, which is opened read-only.
 
 Leave `rewrite_corrupted` out; a bad member is outvoted all the same. To have a backing image
 repaired, do it while nothing lies above it.

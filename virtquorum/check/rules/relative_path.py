@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final, cast
 
 from virtquorum.check.finding import Severity
 from virtquorum.check.rule import Problem, Rule
-from virtquorum.model.source import ForeignSource
 from virtquorum.xml.document import Element
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def _places(source: AnySource) -> Iterator[tuple[Element, str]]:
         # With an fdgroup the file is open already, and its name no more than a name.
         if name != "file" or "fdgroup" not in own.attributes:
             yield own, name
-    elif source.type == "network" and not isinstance(source, ForeignSource):
+    elif source.type == "network":
         for host in getattr(source, "hosts", ()):
             yield host.location, "socket"
         if source.protocol == "rbd":

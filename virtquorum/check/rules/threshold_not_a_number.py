@@ -42,7 +42,7 @@ RULE = Rule(
     documentation="""
 QEMU counts votes and takes nothing but an integer: `-blockdev` and QMP say "Invalid parameter type
 for 'vote-threshold', expected: integer", `-drive` says "Parameter 'vote-threshold' expects a
-number". virtquorum reads digits, without a sign, a fraction, a unit or white space.
+number". virtquorum reads digits alone: no plus sign, fraction, unit or white space.
 
 Write the number of members that must agree, in digits. The same holds for the element `<threshold
 value='…'/>` of 2014.
