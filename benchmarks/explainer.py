@@ -61,7 +61,11 @@ class Edit(NamedTuple):
 def _misspelled(name: str, random: random.Random) -> str:
     at = random.randrange(len(name) - 1) if len(name) > 1 else 0
     return random.choice(
-        (name[:at] + name[at + 1 : at + 2] + name[at] + name[at + 2 :], name + "s", name[:-1] or "x")
+        (
+            name[:at] + name[at + 1 : at + 2] + name[at] + name[at + 2 :],
+            name + "s",
+            name[:-1] or "x",
+        )
     )
 
 
@@ -205,7 +209,9 @@ def documents(grammar: Grammar) -> list[Document]:
     return found
 
 
-def mutations(found: Sequence[Document], count: int = COUNT, seed: int = SEED) -> Iterator[Mutation]:
+def mutations(
+    found: Sequence[Document], count: int = COUNT, seed: int = SEED
+) -> Iterator[Mutation]:
     """Documents with one change each; what kinds there are takes turns."""
     chance = random.Random(seed)  # noqa: S311
     made = 0
@@ -318,7 +324,9 @@ def main(arguments: Sequence[str]) -> int:
         # An attribute that is there already cannot be what should be there.
         there = set(one.ours[0].element.attributes) if one.ours[0].attribute else set()
         same = [first[0] == theirs[0], first[1] == theirs[1], first[2] - there == theirs[2] - there]
-        shares.update(name for name, yes in zip(("line", "name", "expected"), same, strict=True) if yes)
+        shares.update(
+            name for name, yes in zip(("line", "name", "expected"), same, strict=True) if yes
+        )
         shares["one finding"] += len(one.ours) == 1
         shares["one error of jing"] += len(one.jing) == 1
         if not all(same) or len(one.ours) > 1:
@@ -337,7 +345,9 @@ def _pair(one: Outcome, same: Sequence[bool]) -> str:
     what = [name for name, yes in zip(("line", "name", "expected"), same, strict=False) if not yes]
     lines = [f"{one.mutation.source}:{one.mutation.line} {one.mutation.kind}: {', '.join(what)}"]
     lines += [f"   jing {line}: {text}" for line, text in one.jing[:3]]
-    lines += [f"   ours {our_said(one)[0]}: {one.message}; expected {one.expected}" for one in one.ours]
+    lines += [
+        f"   ours {our_said(one)[0]}: {one.message}; expected {one.expected}" for one in one.ours
+    ]
     return "\n".join(lines)
 
 

@@ -200,9 +200,10 @@ class Checker:
         findings = []
         for one, problem in problems:
             severity = problem.severity or one.severity
+            kept_back = ignores.hides(problem.element, one.code)
             if takes is not None and not takes(one.code, severity):
                 continue
-            if ignores.hides(problem.element, one.code):
+            if kept_back:
                 hidden += 1
                 continue
             findings.append(placer.finding(one.code, severity, problem))

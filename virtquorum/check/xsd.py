@@ -451,7 +451,10 @@ def _children(element: Element, error: Any, piece: _Piece) -> Problem:
         missing = f"<{expected[0]}>" if len(expected) == 1 else "something"
         return Problem(element, f"{missing} is missing in <{element.name}>", expected=words)
     child = piece.elements[id(error.elem[error.index])]
-    if any(one.name == child.name for one in element.elements() if one.start < child.start):
+    namespace = str(error.invalid_tag)[1:].rpartition("}")[0]
+    if namespace:
+        message = f"<{child.name}> of namespace '{_short(namespace)}' is not allowed here"
+    elif any(one.name == child.name for one in element.elements() if one.start < child.start):
         message = f"a second <{child.name}> is not allowed in <{element.name}>"
     elif child.name == "source" and _is_quorum(element):
         message = "a quorum has no <source>: its data are in its members"

@@ -77,7 +77,7 @@ class Chosen:
             self._found.add(path)
         self._failures += [UnreadableError.of(one, one.filename or directory) for one in failures]
         if not failures and len(self._seen) == known and not self._holds_known(directory):
-            self._failures.append(nothing_found(directory))
+            self._failures.append(nothing_found(directory, excluded=self._skip is not None))
         self._directories.append((directory, range(before, len(self.items))))
 
     def _holds_known(self, directory: str) -> bool:
@@ -108,7 +108,7 @@ class Chosen:
         for directory, numbers in self._directories:
             names = [self.items[number].name for number in numbers]
             if names and not checked.intersection(names):
-                failures.append(nothing_found(directory))
+                failures.append(nothing_found(directory, excluded=self._skip is not None))
         return [
             FileResult(
                 path=one.file, valid=False, findings=tuple(unread(one).findings), checked=False

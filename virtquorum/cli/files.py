@@ -52,10 +52,11 @@ def xml_files(
             yield path
 
 
-def nothing_found(directory: str) -> InputError:
-    """That a directory holds nothing to read."""
+def nothing_found(directory: str, *, excluded: bool = False) -> InputError:
+    """That a directory holds nothing to read; ``excluded`` says that some may be left out."""
+    remedy = "only names that end in .xml are looked at"
     return UnreadableError(
         "no domain XML in this directory",
         file=directory,
-        remedy="only names that end in .xml are looked at",
+        remedy=f"{remedy}, and some names are excluded" if excluded else remedy,
     )

@@ -11,6 +11,7 @@ from virtquorum.report.report import FileResult
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from virtquorum.check.baseline import Baseline
     from virtquorum.check.engine import Checked
     from virtquorum.check.finding import Finding
     from virtquorum.cli.config import Config
@@ -40,7 +41,7 @@ class Keeper:
         """What is reported of a document."""
         kept = checked.findings
         if kept and checked.readable:
-            kept = self._left(name, kept)
+            kept = self._left(name, kept, self._baseline)
             self._findings += kept
         self.hidden += checked.hidden + len(checked.findings) - len(kept)
         return FileResult(
@@ -50,14 +51,22 @@ class Keeper:
             checked=checked.readable,
         )
 
-    def _left(self, name: str, findings: Sequence[Finding]) -> list[Finding]:
+    def left(self, name: str, findings: Sequence[Finding]) -> list[Finding]:
+        """What would be reported of these findings, which are not counted as reported."""
+        baseline = self._baseline
+        if baseline is not None:
+            baseline = type(baseline)(baseline.counts, baseline.directory)
+        return self._left(name, findings, baseline)
+
+    def _left(
+        self, name: str, findings: Sequence[Finding], baseline: Baseline | None
+    ) -> list[Finding]:
         words = self._config.ignores_for(name)
         if words:
             from virtquorum.check.selection import Selection
 
             takes = Selection.from_words(ignore=words).takes
             findings = [one for one in findings if takes(one.rule, one.severity)]
-        baseline = self._baseline
         return [one for one in findings if baseline is None or not baseline.keeps(one)]
 
     def remarks(self, files: Sequence[str]) -> list[str]:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from virtquorum.check.engine import Checked, Checker
 from virtquorum.check.fixes import apply
 from virtquorum.check.workers import read_file
 from virtquorum.cli.difference import show_difference
 from virtquorum.cli.replace import replace
-from virtquorum.errors import EditError, InputError
+from virtquorum.errors import EditError, InputError, UnreadableError
 from virtquorum.xml.document import Document
 from virtquorum.xml.domain import ROOTS, Domain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from virtquorum.check.engine import Options
     from virtquorum.check.finding import Finding
     from virtquorum.check.workers import Item
     from virtquorum.cli.streams import Streams
+
+    #: What is to be reported of a file's findings.
+    Left: TypeAlias = Callable[[str, list[Finding]], list[Finding]]
 
 __all__ = ["Mending"]
 
@@ -25,16 +30,24 @@ __all__ = ["Mending"]
 _ROUNDS: Final = 10
 
 
-class Mending(NamedTuple):
-    """Applies the fixes of findings; with ``diff`` they are shown, and the files stay."""
+class Mending:
+    """Applies the fixes of findings; with ``diff`` they are shown, and the files stay.
 
-    options: Options
-    diff: bool
-    streams: Streams
+    ``failed`` says that a file could not be written.
+    """
 
-    def mend(self, item: Item, checked: Checked) -> tuple[Checked, int]:
-        """What is left of what was found in a document, and how many findings were mended."""
-        if not any(one.fix is not None for one in checked.findings):
+    def __init__(self, options: Options, diff: bool, streams: Streams) -> None:
+        self.options = options
+        self.diff = diff
+        self.streams = streams
+        self.failed = False
+
+    def mend(self, item: Item, checked: Checked, left: Left) -> tuple[Checked, int]:
+        """What is found in a document when it is mended, and how many findings were mended.
+
+        Only what is ``left`` of the findings to be reported is mended.
+        """
+        if not any(one.fix is not None for one in left(item.name, checked.findings)):
             return checked, 0
         checker = Checker(self.options)
         # The file is read anew: what is replaced is what the fixes were made for.
@@ -46,27 +59,32 @@ class Mending(NamedTuple):
             if document.root.name not in ROOTS:
                 return checked, 0
             domain = Domain(document)
-            mended, left, fixed = _mended(domain, checker)
+            mended, after, fixed = _mended(domain, checker, left)
             data = mended.document.decoded.encode(mended.document.data)
         except (InputError, EditError) as error:
             self.streams.say(str(error))
             return checked, 0
         if not fixed:
-            return left, 0
+            return after, 0
         if self.diff:
             self.streams.progress("")
             show_difference(self.streams, item.name, domain.text, mended.text, "fixed")
             return checked, len(fixed)
-        replace(item.name, data, item.name)
-        return left, len(fixed)
+        try:
+            replace(item.name, data, item.name)
+        except UnreadableError as error:
+            self.streams.say(str(error))
+            self.failed = True
+            return checked, 0
+        return after, len(fixed)
 
 
-def _mended(domain: Domain, checker: Checker) -> tuple[Domain, Checked, list[Finding]]:
+def _mended(domain: Domain, checker: Checker, left: Left) -> tuple[Domain, Checked, list[Finding]]:
     """The domain with its fixes, what is found in it then, and what was mended."""
     fixed: list[Finding] = []
     checked = checker.check(domain.document)
     for _ in range(_ROUNDS):
-        data, mended = apply(domain.document.data, checked.findings)
+        data, mended = apply(domain.document.data, left(domain.name, checked.findings))
         if not mended:
             break
         fixed += mended

@@ -71,13 +71,10 @@ def validate(paths: Sequence[str], settings: Settings, streams: Streams) -> int:
     keeper = Keeper(config, path if not settings.update_baseline else None)
     if settings.update_baseline and path is None:
         raise UsageError("--update-baseline needs --baseline FILE, the file to write")
-    exclude = (*settings.exclude, *config.exclude)
     chosen = Chosen(
         paths,
         streams,
-        skip=(lambda path, base: excluded(path, exclude, base, config.directory))
-        if exclude
-        else None,
+        skip=_skip(settings, config),
         stdin_name=settings.stdin_filename,
         size=settings.limits.size,
     )
@@ -96,7 +93,7 @@ def validate(paths: Sequence[str], settings: Settings, streams: Streams) -> int:
         if chosen.passes_over(item, one, streams):
             continue
         if mending is not None:
-            one, count = mending.mend(item, one)  # noqa: PLW2901 - as it is now
+            one, count = mending.mend(item, one, keeper.left)  # noqa: PLW2901 - as it is now
             fixed += count
         result = keeper.result(item.name, one)
         results.append(result)
@@ -107,6 +104,7 @@ def validate(paths: Sequence[str], settings: Settings, streams: Streams) -> int:
         shown.file(result)
     results += failed
     remarks += _about_fixes(fixed, settings)
+    remarks += _about_configuration(config)
     remarks += keeper.remarks([one.path for one in results])
     run = Run(
         files=tuple(results),
@@ -119,7 +117,7 @@ def validate(paths: Sequence[str], settings: Settings, streams: Streams) -> int:
         assert path is not None
         keeper.write(path, streams)
         return Exit.UNREADABLE if any(not one.checked for one in results) else Exit.CLEAN
-    code = _exit_code(run)
+    code = Exit.UNREADABLE if mending is not None and mending.failed else _exit_code(run)
     return max(code, Exit.FINDINGS) if settings.diff and fixed else code
 
 
@@ -127,6 +125,16 @@ def _config(settings: Settings) -> Config:
     if settings.no_config:
         return Config()
     return Config.read(settings.config) if settings.config is not None else Config.find()
+
+
+def _skip(settings: Settings, config: Config) -> Callable[[str, str], bool] | None:
+    """Whether a path below a named directory is left out."""
+    if not settings.exclude and not config.exclude:
+        return None
+    return lambda path, base: (
+        excluded(path, settings.exclude, base, os.curdir)
+        or excluded(path, config.exclude, base, config.directory)
+    )
 
 
 def _options(settings: Settings, config: Config) -> Options:
@@ -153,6 +161,13 @@ def _options(settings: Settings, config: Config) -> Options:
 def _by_libvirt(options: Options) -> bool:
     """Whether libvirt's own grammar has a say."""
     return options.schema is None and options.grammar != "xsd"
+
+
+def _about_configuration(config: Config) -> list[str]:
+    """Which configuration counts, where it is not the one that lies here."""
+    if config.path is None or config.directory == os.getcwd():
+        return []
+    return [f"the configuration is {os.path.relpath(config.path)}"]
 
 
 def _about_fixes(fixed: int, settings: Settings) -> list[str]:

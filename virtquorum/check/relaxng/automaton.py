@@ -21,9 +21,9 @@ from virtquorum.check.relaxng.pattern import (
     Element,
     List,
     Pattern,
-    Patterns,
     Value,
 )
+from virtquorum.check.relaxng.patterns import Patterns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,6 +37,8 @@ _SPACE: Final = " \t\r\n"
 #: How long a value is kept, in characters, and how many of one attribute are.
 _VALUE_LENGTH: Final = 80
 _VALUES: Final = 256
+#: How many names of elements, and of attributes, are kept with a state.
+_NAMES: Final = 2_000
 #: A tuple of patterns counts for this in the measure of what is kept.
 _STATE_SIZE: Final = 4
 
@@ -152,7 +154,9 @@ class Automaton:
                 return patterns.one_or_more(self.compiled(node.children[0]))
             case "element":
                 assert node.name_class is not None
-                return Element(node.name_class, lambda: self.compiled(node.children[0]), node.number)
+                return Element(
+                    node.name_class, lambda: self.compiled(node.children[0]), node.number
+                )
             case "attribute":
                 return self._attribute(node.name_class, self.compiled(node.children[0]))
             case "empty":
@@ -203,14 +207,20 @@ class Automaton:
         choice = self.patterns.choice
         return self.state(tuple(choice(column) for column in zip(*kept, strict=True)))
 
+    def either(self, one: State, other: State) -> State:
+        """The state in which either of two may be."""
+        pairs = zip(one.patterns, other.patterns, strict=True)
+        return self.state(tuple(self.patterns.choice(pair) for pair in pairs))
+
     def opening(self, state: State, name: str) -> Opening | None:
         """The start tag of an element in a state; None where it is not allowed."""
         if name in state.opens:
             return state.opens[name]
         patterns = self.patterns
         found = self._opened(state, [one.elements(name, patterns) for one in state.patterns])
-        state.opens[name] = found
-        patterns.size += _STATE_SIZE
+        if len(state.opens) < _NAMES:
+            state.opens[name] = found
+            patterns.size += _STATE_SIZE
         return found
 
     def skipping(self, state: State, name: str) -> Opening | None:
@@ -257,8 +267,9 @@ class Automaton:
         found = None
         if rests:
             found = Step(self, tuple(rests), tuple(tuple(row) for row in rests.values()))
-        state.steps[name] = found
-        patterns.size += _STATE_SIZE
+        if len(state.steps) < _NAMES:
+            state.steps[name] = found
+            patterns.size += _STATE_SIZE
         return found
 
     def closed(self, state: State) -> State:

@@ -24,7 +24,7 @@ from virtquorum.check.relaxng.pattern import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from virtquorum.check.relaxng.pattern import Patterns
+    from virtquorum.check.relaxng.patterns import Patterns
 
 __all__ = [
     "ANY",

@@ -270,7 +270,9 @@ class Datatype:
         elif facet in _BOUNDS and form.ordered:
             value = form.read(self.normal(written))
             if value is None:
-                raise DatatypeError(f"'{written}' is no value of '{self.name}', of which it is a bound")
+                raise DatatypeError(
+                    f"'{written}' is no value of '{self.name}', of which it is a bound"
+                )
             self._bounds.append((facet, value))
         elif (facet in _LENGTHS and form.length) or (facet in _DIGITS and form.digits):
             if re.fullmatch(r"\s*\+?[0-9]{1,18}\s*", written) is None:
@@ -321,7 +323,7 @@ def _length(value: Any) -> int:
 
 def _count(facet: str, value: Decimal | int) -> int:
     """How many digits a number has, without zeros that mean nothing."""
-    sign, digits, exponent = Decimal(value).as_tuple()
+    _, digits, exponent = Decimal(value).as_tuple()
     assert isinstance(exponent, int)
     whole = "".join(map(str, digits))
     if exponent < 0:
@@ -352,7 +354,9 @@ _PLAIN: Final[dict[str, Datatype]] = {}
 
 def type_names(library: str) -> list[str]:
     """The types of a library; empty for an unknown library."""
-    return sorted({"": _OWN, XSD: _FORMS}.get(library, {}))
+    if library == XSD:
+        return sorted(_FORMS)
+    return sorted(_OWN) if library == "" else []
 
 
 def datatype(library: str, name: str, parameters: Sequence[tuple[str, str]] = ()) -> Datatype:

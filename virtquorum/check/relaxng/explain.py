@@ -9,12 +9,12 @@ there.  So one mistake gives one finding.
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from virtquorum.check.relaxng import contents, words
 from virtquorum.check.relaxng.contents import ANY, TEXT_CONTENT
-from virtquorum.check.relaxng.mistake import Mistake
+from virtquorum.check.relaxng.mistake import Mistake, Mistakes
 from virtquorum.check.relaxng.name_class import split_name
 from virtquorum.check.relaxng.pattern import NOT_ALLOWED
 from virtquorum.check.relaxng.pattern import Element as ElementPattern
@@ -58,21 +58,29 @@ class Explainer:
     def __init__(self, automaton: Automaton, start: Node) -> None:
         self.automaton = automaton
         self.start = start
-        self.found: list[Mistake] = []
+        self.mistakes = Mistakes()
         self._notes: dict[int, _Notes] = {}
+        self._rows: dict[int, _Row] = {}
         self._parents: dict[str, set[str]] | None = None
-        self._tags = TagExplainer(automaton, self.found)
-
-    def mistakes(self) -> list[Mistake]:
-        """All mistakes, in the order of the document."""
-        return sorted(self.found, key=_place)
+        self._tags = TagExplainer(automaton, self.mistakes)
 
     def _keep(
         self, element: Element, kind: Kind, message: str, expected: str | None = None,
         choices: Sequence[str] = (), *, text: bool = False,
     ) -> int:  # fmt: skip
-        self.found.append(Mistake(element, None, text, kind, message, expected, tuple(choices)))
-        return len(self.found) - 1
+        return self.mistakes.add(
+            Mistake(element, None, text, kind, message, expected, tuple(choices))
+        )
+
+    def _row(self, child: Element, scope: Mapping[str, str]) -> _Row | None:
+        """The child elements beside one; None for the root."""
+        parent = child.parent
+        if not isinstance(parent, Element):
+            return None
+        row = self._rows.get(id(parent))
+        if row is None:
+            row = self._rows[id(parent)] = _Row(parent, scope)
+        return row
 
     def _noted(self, element: Element | None) -> _Notes:
         return self._notes.setdefault(id(element), _Notes())
@@ -124,7 +132,7 @@ class Explainer:
         same = [one for one in allowed if split_name(one)[1] == local]
         if same:
             return same[0]
-        beside = _names_beside(child, scope)
+        row = self._row(child, scope)
         locals_ = {split_name(one)[1]: one for one in reversed(allowed)}
         known = name in self._known()
         for near in words.nearest(local, locals_, cutoff=_NEAR_KNOWN if known else _NEAR):
@@ -132,7 +140,7 @@ class Explainer:
             opening = automaton.opening(state, one)
             assert opening is not None
             again = automaton.opening(opening.after(opening.child.alive), one)
-            if one not in beside or again is not None:
+            if again is not None or row is None or not row.beside(child, one):
                 return one
         return None
 
@@ -165,20 +173,21 @@ class Explainer:
     ) -> tuple[Opening | None, State | None, State]:  # fmt: skip
         """An element that the parent may hold, but not any more, or not yet."""
         automaton = self.automaton
-        earlier, later = _around(child, parent, scope)
+        row = self._row(child, scope)
+        assert row is not None
         label = f"<{child.name}>"
-        if name in earlier:
-            times = 1 + earlier[name]
+        times = 1 + row.before(child, name)
+        if times > 1:
             self._keep(child, "element-not-allowed",
                        f"{label} is here {'twice' if times == 2 else f'{times} times'}",
                        f"one {label} in <{parent.name}>", self._choices(state, scope))  # fmt: skip
             return known, state, state
         skipped = automaton.skipping(state, name)
         if skipped is not None:
-            self._skipped(child, name, state, later, parent, scope)
+            self._skipped(child, name, state, row, parent, scope)
             return skipped, None, state
         behind = known.after(known.child.alive)
-        for one in earlier:
+        for one in row.earlier(child):
             if automaton.opening(behind, one) is not None:
                 self._keep(child, "element-not-allowed",
                            f"{label} is too late in <{parent.name}>",
@@ -190,13 +199,13 @@ class Explainer:
         return known, state, state
 
     def _skipped(
-        self, child: Element, name: str, state: State, later: Counter[str], parent: Element,
+        self, child: Element, name: str, state: State, row: _Row, parent: Element,
         scope: Mapping[str, str],
     ) -> None:  # fmt: skip
         """An element before which others must stand that do not."""
         needed = _needed(state)
         missing = sorted((needed[0] if needed else frozenset()) - {name, ANY, TEXT_CONTENT})
-        late = [one for one in missing if one in later]
+        late = [one for one in missing if row.behind(child, one)]
         if late:
             self._noted(parent).excused.update(late)
             self._keep(child, "element-not-allowed", f"<{child.name}> is too early in <{parent.name}>",
@@ -230,9 +239,9 @@ class Explainer:
             # What is there in its place has been said to be wrong: now also what belongs there.
             wanted = sorted(needed[0])
             for number, name in zip(notes.strays, wanted, strict=False):
-                stray = self.found[number]
+                stray = self.mistakes.found[number]
                 label = words.tag(name, scope)
-                self.found[number] = stray._replace(
+                self.mistakes.found[number] = stray._replace(
                     expected=f"{label}, which <{parent.name}> lacks",
                     choices=(words.shown(name, scope), *stray.choices),
                 )
@@ -277,9 +286,7 @@ class Explainer:
             )
             self._text(parent, text, state, scope)
 
-    def _text(
-        self, element: Element, text: str, state: State, scope: Mapping[str, str]
-    ) -> None:
+    def _text(self, element: Element, text: str, state: State, scope: Mapping[str, str]) -> None:
         choices = self._choices(state, scope)
         expected = f"no text in <{element.name}>"
         if choices:
@@ -314,13 +321,6 @@ class Explainer:
         return self._tags.start_tag(child, name, opening, outer, scope)
 
 
-def _place(mistake: Mistake) -> tuple[int, int]:
-    element = mistake.element
-    if mistake.attribute is not None:
-        return element.start, 1 + list(element.attributes).index(mistake.attribute)
-    return element.start, len(element.attributes) + 1 if mistake.text else 0
-
-
 def _needed(state: State) -> list[frozenset[str]]:
     """What must still come: sets of names, alternatives of each other, the smallest first."""
     found = [
@@ -329,26 +329,38 @@ def _needed(state: State) -> list[frozenset[str]]:
         if pattern is not NOT_ALLOWED
         for one in contents.required(pattern, ElementPattern)
     ]
-    return [one for one in sorted(dict.fromkeys(found), key=lambda one: (len(one), sorted(one))) if one]
+    return [
+        one for one in sorted(dict.fromkeys(found), key=lambda one: (len(one), sorted(one))) if one
+    ]
 
 
-def _names_beside(child: Element, scope: Mapping[str, str]) -> set[str]:
-    parent = child.parent
-    if not isinstance(parent, Element):
-        return set()
-    return {element_name(one.name, scope) for one in parent.elements() if one is not child}
+class _Row:
+    """The child elements of an element: which names stand where."""
 
+    __slots__ = ("_numbers", "_places")
 
-def _around(
-    child: Element, parent: Element, scope: Mapping[str, str]
-) -> tuple[Counter[str], Counter[str]]:
-    """How many elements of each name stand before and behind one."""
-    earlier: Counter[str] = Counter()
-    later: Counter[str] = Counter()
-    names = earlier
-    for one in parent.elements():
-        if one is child:
-            names = later
-        else:
-            names[element_name(one.name, scope)] += 1
-    return earlier, later
+    def __init__(self, parent: Element, scope: Mapping[str, str]) -> None:
+        self._numbers: dict[int, int] = {}
+        self._places: dict[str, list[int]] = {}
+        for number, one in enumerate(parent.elements()):
+            self._numbers[id(one)] = number
+            self._places.setdefault(element_name(one.name, scope), []).append(number)
+
+    def before(self, child: Element, name: str) -> int:
+        """How many of a name stand before a child."""
+        return bisect_left(self._places.get(name, ()), self._numbers[id(child)])
+
+    def behind(self, child: Element, name: str) -> bool:
+        """Whether one of a name stands behind a child."""
+        places = self._places.get(name, [])
+        return bool(places) and places[-1] > self._numbers[id(child)]
+
+    def earlier(self, child: Element) -> list[str]:
+        """The names that stand before a child."""
+        number = self._numbers[id(child)]
+        return [name for name, places in self._places.items() if places[0] < number]
+
+    def beside(self, child: Element, name: str) -> bool:
+        """Whether another child has a name."""
+        places = self._places.get(name, [])
+        return bool(places) and places != [self._numbers[id(child)]]

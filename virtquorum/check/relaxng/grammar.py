@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from virtquorum.check.relaxng.automaton import Automaton
-from virtquorum.check.relaxng.mistake import Mistake
-from virtquorum.check.relaxng.pattern import Exhausted
+from virtquorum.check.relaxng.mistake import MOST, Mistake, TooMany
+from virtquorum.check.relaxng.patterns import Exhausted
 from virtquorum.check.relaxng.restrictions import check_restrictions
 from virtquorum.check.relaxng.simplify import simplify
 from virtquorum.check.relaxng.walk import Walk
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Grammar", "read_grammar"]
 
 #: What one document may take: members of patterns that are made or looked up.
-_ALLOWANCE: Final = 5_000_000
+_ALLOWANCE: Final = 2_000_000
 #: What is kept from document to document, in members of patterns and tables.
 _KEPT: Final = 1_000_000
 
@@ -41,17 +41,20 @@ class Grammar:
         walk = Walk(self._automaton, self._start)
         try:
             walk.run(root)
-        except Exhausted:
-            self._automaton = None
-            walk.explainer.found.append(_gave_up(walk.at or root))
-        return walk.explainer.mistakes()
+        except (Exhausted, TooMany) as reason:
+            element = walk.at or root
+            why = f"it is mistake number {MOST:,}"
+            if isinstance(reason, Exhausted):
+                self._automaton = None
+                why = "the document has too many different combinations of elements and attributes"
+            walk.mistakes.found.append(_gave_up(element, why))
+        return walk.mistakes.in_order()
 
 
-def _gave_up(element: Element) -> Mistake:
+def _gave_up(element: Element, why: str) -> Mistake:
     return Mistake(
-        element, None, False, "gave-up",
-        f"checking ended at <{element.name}>: the document has too many different combinations",
-        "a document that takes less work; what is behind this place has not been checked", (),
+        element, None, False, "gave-up", f"checking has ended at <{element.name}>: {why}",
+        "the mistakes before it to be mended first; what is behind it has not been checked", (),
     )  # fmt: skip
 
 

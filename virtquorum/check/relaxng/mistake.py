@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from virtquorum.xml.document import Element
 
-__all__ = ["Kind", "Mistake"]
+__all__ = ["MOST", "Kind", "Mistake", "Mistakes", "TooMany"]
+
+#: How many mistakes of one document are told.
+MOST: Final = 1_000
 
 #: 'gave-up' says that the bound on work was reached before the end of the document.
 Kind: TypeAlias = Literal[
@@ -40,3 +43,40 @@ class Mistake(NamedTuple):
     message: str
     expected: str | None
     choices: tuple[str, ...]
+
+
+class TooMany(Exception):  # noqa: N818 - it ends one document's check, and is no error
+    """A document has MOST mistakes."""
+
+
+class Mistakes:
+    """The mistakes that have been found in a document."""
+
+    def __init__(self) -> None:
+        self.found: list[Mistake] = []
+
+    def add(self, mistake: Mistake) -> int:
+        """Keep one, and give its number; raises TooMany where it is the last that is kept."""
+        self.found.append(mistake)
+        if len(self.found) >= MOST:
+            raise TooMany
+        return len(self.found) - 1
+
+    def in_order(self) -> list[Mistake]:
+        """All, by place; what is said of the end comes last."""
+        orders: dict[int, dict[str, int]] = {}
+
+        def place(mistake: Mistake) -> tuple[bool, int, int]:
+            element, written = mistake.element, mistake.attribute
+            number = 0
+            if written is not None:
+                order = orders.get(id(element))
+                if order is None:
+                    order = {name: place for place, name in enumerate(element.attributes, 1)}
+                    orders[id(element)] = order
+                number = order[written]
+            elif mistake.text:
+                number = len(element.attributes) + 1
+            return mistake.kind == "gave-up", element.start, number
+
+        return sorted(self.found, key=place)

@@ -107,7 +107,9 @@ def DURATION(text: str) -> tuple[Fraction, Fraction] | None:  # noqa: N802 - it 
     found = _DURATION.fullmatch(text)
     if found is None:
         return None
-    years, months, days, hours, minutes, seconds = (Fraction(one or 0) for one in found.groups()[1:])
+    years, months, days, hours, minutes, seconds = (
+        Fraction(one or 0) for one in found.groups()[1:]
+    )
     sign = -1 if found[1] else 1
     whole = seconds + 60 * (minutes + 60 * (hours + 24 * days))
     return sign * (12 * years + months), sign * whole

@@ -9,7 +9,7 @@ walks over the text once, whatever is in it.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from virtquorum.check.relaxng import characters
 from virtquorum.check.relaxng.characters import NAME_FIRST, NAME_REST, Set
@@ -28,6 +28,8 @@ _STATES: Final = 20_000
 #: How many sets of states are kept.
 _KEPT: Final = 2_000
 _DEPTH: Final = 100
+#: Repetitions of at most so many times are no search.
+_FEW: Final = 8
 
 _SINGLE: Final = {"n": "\n", "r": "\r", "t": "\t", **{one: one for one in "\\|.?*+(){}-[]^"}}
 _QUANTIFIER: Final = re.compile(r"\{([0-9]{1,9})(?:(,)([0-9]{1,9})?)?\}")
@@ -37,10 +39,33 @@ class RegularError(ValueError):
     """A text that is no regular expression of XML Schema."""
 
 
-#: A tree: ('set', Set), ('all', parts), ('any', parts), ('times', part, least, most or None).
-_Tree: TypeAlias = (
-    "tuple[str, Set] | tuple[str, list[_Tree]] | tuple[str, _Tree, int, int | None]"
-)
+class _One(NamedTuple):
+    """A character of a set."""
+
+    set: Set
+
+
+class _All(NamedTuple):
+    """Parts one after the other."""
+
+    parts: list[_Tree]
+
+
+class _Any(NamedTuple):
+    """One of some parts."""
+
+    parts: list[_Tree]
+
+
+class _Times(NamedTuple):
+    """A part from ``least`` to ``most`` times, or without end."""
+
+    part: _Tree
+    least: int
+    most: int | None
+
+
+_Tree: TypeAlias = _One | _All | _Any | _Times
 
 
 class Regular:
@@ -93,19 +118,19 @@ class _Reader:
         while self.peek() == "|":
             self.at += 1
             found.append(self.branch())
-        return found[0] if len(found) == 1 else ("any", found)
+        return found[0] if len(found) == 1 else _Any(found)
 
     def branch(self) -> _Tree:
         parts: list[_Tree] = []
         while self.peek() not in {"", "|", ")"}:
             parts.append(self.quantified(self.atom()))
-        return parts[0] if len(parts) == 1 else ("all", parts)
+        return parts[0] if len(parts) == 1 else _All(parts)
 
     def quantified(self, part: _Tree) -> _Tree:
         sign = self.peek()
         if sign in {"?", "*", "+"}:
             self.at += 1
-            return ("times", part, int(sign == "+"), 1 if sign == "?" else None)
+            return _Times(part, int(sign == "+"), 1 if sign == "?" else None)
         if sign != "{":
             return part
         found = _QUANTIFIER.match(self.text, self.at)
@@ -116,7 +141,7 @@ class _Reader:
         most = (int(found[3]) if found[3] else None) if found[2] else least
         if most is not None and most < least:
             raise RegularError(f"'{found[0]}' has its larger number first")
-        return ("times", part, least, most)
+        return _Times(part, least, most)
 
     def atom(self) -> _Tree:
         sign = self.take()
@@ -131,14 +156,14 @@ class _Reader:
             self.depth -= 1
             return inner
         if sign == "[":
-            return ("set", self.set())
+            return _One(self.set())
         if sign == ".":
-            return ("set", characters.DOT)
+            return _One(characters.DOT)
         if sign == "\\":
-            return ("set", self.escape())
+            return _One(self.escape())
         if sign in "?*+{}])":
             raise RegularError(f"'{sign}' at character {self.at} stands where a character should")
-        return ("set", characters.single(sign))
+        return _One(characters.single(sign))
 
     def escape(self) -> Set:
         sign = self.take()
@@ -219,40 +244,35 @@ def _quick(tree: _Tree) -> bool:
 def _unbounded(tree: _Tree) -> int:
     """How many repetitions without end a text can run through."""
     match tree:
-        case ("times", part, _, most):
-            return _unbounded(part) + (most is None)  # type: ignore[arg-type]
-        case ("all", parts):
-            return sum(map(_unbounded, parts))  # type: ignore[arg-type]
-        case ("any", parts):
-            return max(map(_unbounded, parts))  # type: ignore[arg-type]
-        case _:
-            return 0
+        case _Times(part, _, most):
+            return _unbounded(part) + (most is None)
+        case _All(parts):
+            return sum(map(_unbounded, parts))
+        case _Any(parts):
+            return max(map(_unbounded, parts))
+    return 0
 
 
 def _nested(tree: _Tree, *, within: bool) -> bool:
     match tree:
-        case ("times", part, _, most):
-            many = most is None or most > 8
-            varying = many or most != tree[2]  # type: ignore[misc]
-            return (within and varying) or _nested(part, within=within or many)  # type: ignore[arg-type]
-        case ("all" | "any", parts):
-            return any(_nested(one, within=within) for one in parts)  # type: ignore[arg-type, union-attr]
-        case _:
-            return False
+        case _Times(part, least, most):
+            many = most is None or most > _FEW
+            return (within and (many or most != least)) or _nested(part, within=within or many)
+        case _All(parts) | _Any(parts):
+            return any(_nested(one, within=within) for one in parts)
+    return False
 
 
 def _spelled(tree: _Tree) -> str:
     match tree:
-        case ("set", given):
-            return characters.spelled(given)  # type: ignore[arg-type]
-        case ("all", parts):
-            return "".join(map(_spelled, parts))  # type: ignore[arg-type]
-        case ("any", parts):
-            return f"(?:{'|'.join(map(_spelled, parts))})"  # type: ignore[arg-type]
-        case ("times", part, least, most):
-            times = f"{{{least},{'' if most is None else most}}}"
-            return f"(?:{_spelled(part)}){times}"  # type: ignore[arg-type]
-    raise AssertionError(tree)
+        case _One(given):
+            return characters.spelled(given)
+        case _All(parts):
+            return "".join(map(_spelled, parts))
+        case _Any(parts):
+            return f"(?:{'|'.join(map(_spelled, parts))})"
+        case _Times(part, least, most):
+            return f"(?:{_spelled(part)}){{{least},{'' if most is None else most}}}"
 
 
 class _Automaton:
@@ -310,17 +330,16 @@ class _Automaton:
 
     def _build(self, tree: _Tree, then: int) -> int:
         match tree:
-            case ("set", given):
-                return self._state(step=(given, then))  # type: ignore[arg-type]
-            case ("all", parts):
-                for part in reversed(parts):  # type: ignore[arg-type]
-                    then = self._build(part, then)  # type: ignore[arg-type]
+            case _One(given):
+                return self._state(step=(given, then))
+            case _All(parts):
+                for part in reversed(parts):
+                    then = self._build(part, then)
                 return then
-            case ("any", parts):
-                return self._state(free=[self._build(one, then) for one in parts])  # type: ignore[arg-type, union-attr]
-            case ("times", part, least, most):
-                return self._times(part, least, most, then)  # type: ignore[arg-type]
-        raise AssertionError(tree)
+            case _Any(parts):
+                return self._state(free=[self._build(one, then) for one in parts])
+            case _Times(part, least, most):
+                return self._times(part, least, most, then)
 
     def _times(self, part: _Tree, least: int, most: int | None, then: int) -> int:
         end = then

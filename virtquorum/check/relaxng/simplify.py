@@ -54,7 +54,9 @@ _SEVERAL: Final = {
     "zeroOrMore": "group", "oneOrMore": "group", "mixed": "group", "list": "group",
 }  # fmt: skip
 _LEAVES: Final = frozenset({"empty", "text", "notAllowed", "ref", "parentRef", "externalRef"})
-_PATTERNS: Final = frozenset({*_SEVERAL, *_LEAVES, "element", "attribute", "data", "value", "grammar"})
+_PATTERNS: Final = frozenset(
+    {*_SEVERAL, *_LEAVES, "element", "attribute", "data", "value", "grammar"}
+)
 _NAMES: Final = frozenset({"name", "anyName", "nsName", "choice"})
 _GRAMMAR: Final = frozenset({"start", "define", "div", "include"})
 _TEXTS: Final = frozenset({"name", "value", "param"})
@@ -273,7 +275,9 @@ class _Simplifier:
                 raise wrong(child, f"<{kind}> is not allowed here in <data>",
                             "it has <param>s, and behind them one <except>")  # fmt: skip
         node = self.node("data", element, excepted)
-        node.datatype = self.datatype_of(element, around.library, element.attributes["type"], parameters)
+        node.datatype = self.datatype_of(
+            element, around.library, element.attributes["type"], parameters
+        )
         return node
 
     def datatype_of(
@@ -409,9 +413,7 @@ class _Simplifier:
         else:
             found.combine = combine.strip(SPACE)
 
-    def include(
-        self, element: Element, around: _Around, outer: tuple[_Overrides, ...]
-    ) -> None:
+    def include(self, element: Element, around: _Around, outer: tuple[_Overrides, ...]) -> None:
         path = self.files.target(element)
         self.enter(path, element)
         root = self.files.root(path)
@@ -479,7 +481,9 @@ def _called(name: str) -> str:
 
 def _undefined(node: Node, scope: Scope, name: str) -> GrammarError:
     if not name:
-        return wrong(node.place, "the grammar has no <start>", "write <start> with its root element")
+        return wrong(
+            node.place, "the grammar has no <start>", "write <start> with its root element"
+        )
     from difflib import get_close_matches
 
     near = get_close_matches(name, [one for one in scope.definitions if one], 1)

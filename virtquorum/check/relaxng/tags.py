@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from virtquorum.check.relaxng import contents, words
 from virtquorum.check.relaxng.contents import ANY
-from virtquorum.check.relaxng.mistake import Mistake
+from virtquorum.check.relaxng.mistake import MOST, Mistake, Mistakes
 from virtquorum.check.relaxng.pattern import NOT_ALLOWED, Attribute
 from virtquorum.check.relaxng.scope import attribute_name, declares
 
@@ -20,18 +20,18 @@ __all__ = ["TagExplainer"]
 
 
 class _Stray(NamedTuple):
-    """An attribute that is not allowed, and the state in which it is not."""
+    """An attribute that is not allowed, and the names of those that are."""
 
     written: str
-    state: State
+    free: tuple[str, ...]
 
 
 class TagExplainer:
     """Finds the mistakes of start tags."""
 
-    def __init__(self, automaton: Automaton, found: list[Mistake]) -> None:
+    def __init__(self, automaton: Automaton, mistakes: Mistakes) -> None:
         self.automaton = automaton
-        self.found = found
+        self.mistakes = mistakes
 
     def start_tag(
         self, child: Element, name: str, opening: Opening, outer: State, scope: Mapping[str, str]
@@ -41,7 +41,7 @@ class TagExplainer:
         ``outer`` is the state before the parent's attributes.  The second
         state is None where it follows from the content.
         """
-        number = len(self.found)
+        number = len(self.mistakes.found)
         state, strays = self._attributes(child, opening.child, scope)
         state = self._closed(child, state, strays, scope)
         for stray in strays:
@@ -50,7 +50,7 @@ class TagExplainer:
             # Maybe the parent's attributes have chosen the wrong alternative.
             other = self._elsewhere(child, name, outer, scope)
             if other is not None:
-                del self.found[number + 1 :]
+                del self.mistakes.found[number + 1 :]
                 return other, opening.after(opening.child.alive)
         return state, None
 
@@ -60,32 +60,51 @@ class TagExplainer:
         """The state behind all attributes, and those that are not allowed."""
         automaton = self.automaton
         strays: list[_Stray] = []
-        for written, key in _names(child, scope):
+        names = list(_names(child, scope))
+        there = {key for _, key in names}
+        free: dict[State, tuple[str, ...]] = {}
+        for number, (written, key) in enumerate(names):
             value = child.attributes[written]
             step = automaton.step(state, key)
-            if step is None:
-                meant = self._meant(child, key, state, scope)
-                step = automaton.step(state, meant) if meant is not None else None
-                if step is None:
-                    strays.append(_Stray(written, state))
-                else:
-                    assert meant is not None
-                    self._misspelled(child, written, state, meant, scope)
-                    state = step.after(value, scope) or step.joined()
+            if step is not None:
+                after = step.after(value, scope)
+                if after is None:
+                    self._value(child, written, step)
+                    after = automaton.either(step.joined(), state)
+                state = after
                 continue
-            after = step.after(value, scope)
-            if after is None:
-                self._value(child, written, step)
-                after = step.joined()
-            state = after
+            if state not in free:
+                allowed = contents.attribute_names(state.patterns)
+                free[state] = tuple(one for one in allowed if one not in there)
+            meant = next(iter(words.nearest(key, free[state])), None)
+            step = automaton.step(state, meant) if meant is not None else None
+            if meant is not None and step is not None:
+                after = step.after(value, scope) or step.joined()
+                rest = names[number + 1 :]
+                if self._follows(child, after, rest, scope) or not self._follows(
+                    child, state, rest, scope
+                ):
+                    self._misspelled(child, written, free[state], meant, scope)
+                    state = after
+                    continue
+            if len(strays) < MOST:
+                strays.append(_Stray(written, free[state]))
         return state, strays
 
-    def _meant(
-        self, child: Element, key: str, state: State, scope: Mapping[str, str]
-    ) -> str | None:
-        there = {name for _, name in _names(child, scope)}
-        free = [one for one in contents.attribute_names(state.patterns) if one not in there]
-        return next(iter(words.nearest(key, free)), None)
+    def _follows(
+        self, child: Element, state: State, names: Sequence[tuple[str, str]],
+        scope: Mapping[str, str],
+    ) -> State | None:  # fmt: skip
+        """The state behind a start tag with some more attributes; None where they do not fit."""
+        automaton = self.automaton
+        for written, key in names:
+            step = automaton.step(state, key)
+            after = step.after(child.attributes[written], scope) if step is not None else None
+            if after is None:
+                return None
+            state = after
+        closed = automaton.closed(state)
+        return closed if closed.alive else None
 
     def _closed(
         self, child: Element, state: State, strays: list[_Stray], scope: Mapping[str, str]
@@ -135,42 +154,35 @@ class TagExplainer:
         opening = automaton.opening(automaton.loosened(outer), name)
         if opening is None:
             return None
-        state = opening.child
-        for written, key in _names(child, scope):
-            step = automaton.step(state, key)
-            after = step.after(child.attributes[written], scope) if step is not None else None
-            if after is None:
-                return None
-            state = after
-        closed = automaton.closed(state)
-        return closed if closed.alive else None
+        return self._follows(child, opening.child, list(_names(child, scope)), scope)
 
     # Words.
 
     def _value(self, child: Element, written: str, step: Step) -> None:
         value = child.attributes[written]
         expected, choices = words.value_words(step.contents, value)
-        self.found.append(
+        self.mistakes.add(
             Mistake(child, written, False, "attribute-value",
                     f"the value {words.quoted(value)} of attribute '{written}' is not allowed",
                     expected, choices)
         )  # fmt: skip
 
     def _misspelled(
-        self, child: Element, written: str, state: State, meant: str, scope: Mapping[str, str]
-    ) -> None:
-        names = self._free(child, state, scope)
+        self, child: Element, written: str, free: Sequence[str], meant: str,
+        scope: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        names = [words.shown(one, scope) for one in free]
         near = words.shown(meant, scope)
         names = [near, *(one for one in names if one != near)]
         self._stray(child, written, names, near)
 
     def _not_allowed(self, child: Element, stray: _Stray, scope: Mapping[str, str]) -> None:
-        self._stray(child, stray.written, self._free(child, stray.state, scope), None)
+        self._stray(child, stray.written, [words.shown(one, scope) for one in stray.free], None)
 
     def _instead(
         self, child: Element, stray: _Stray, missing: str, scope: Mapping[str, str]
     ) -> None:
-        names = self._free(child, stray.state, scope)
+        names = [words.shown(one, scope) for one in stray.free]
         if missing == ANY:
             self._stray(child, stray.written, names, None, "an attribute")
             return
@@ -188,7 +200,7 @@ class TagExplainer:
             expected = words.choice_of(
                 [f"'{one}'" for one in names], near=None if near is None else f"'{near}'"
             )
-        self.found.append(
+        self.mistakes.add(
             Mistake(child, written, False, "attribute-not-allowed",
                     f"attribute '{written}' is not allowed on <{child.name}>", expected, tuple(names))
         )  # fmt: skip
@@ -197,15 +209,10 @@ class TagExplainer:
         shown = [words.shown(one, scope) if one != ANY else "any" for one in names]
         quoted = [f"'{one}'" for one in shown]
         lacks = f"attribute {quoted[0]}" if len(names) == 1 else words.choice_of(quoted)
-        self.found.append(
+        self.mistakes.add(
             Mistake(child, None, False, "attribute-missing", f"element <{child.name}> lacks {lacks}",
                     f"{lacks} on <{child.name}>", tuple(shown))
         )  # fmt: skip
-
-    def _free(self, child: Element, state: State, scope: Mapping[str, str]) -> list[str]:
-        there = {name for _, name in _names(child, scope)}
-        names = contents.attribute_names(state.patterns)
-        return [words.shown(one, scope) for one in names if one not in there]
 
 
 def _names(child: Element, scope: Mapping[str, str]) -> Iterator[tuple[str, str]]:

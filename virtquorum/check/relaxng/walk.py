@@ -30,6 +30,7 @@ class Walk:
     def __init__(self, automaton: Automaton, start: Node) -> None:
         self.automaton = automaton
         self.explainer = Explainer(automaton, start)
+        self.mistakes = self.explainer.mistakes
         #: Where the walk is: what 'gave-up' names.
         self.at: Element | None = None
 

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from virtquorum.check.relaxng.datatypes import Datatype
     from virtquorum.check.relaxng.pattern import Pattern
 
-__all__ = ["choice_of", "nearest", "quoted", "shortened", "shown", "tag", "value_words", "values_of"]
+__all__ = [
+    "choice_of",
+    "nearest",
+    "quoted",
+    "shortened",
+    "shown",
+    "tag",
+    "value_words",
+    "values_of",
+]
 
 #: Longer lists are cut, and longer texts of the document and patterns of the grammar.
 _LIST: Final = 8
@@ -102,7 +111,9 @@ def value_words(contents: Sequence[Pattern], given: str) -> tuple[str, tuple[str
     values = values_of(contents)
     near = nearest(given.strip(), values)
     values = list(dict.fromkeys((*near, *values)))
-    kinds = list(dict.fromkeys(_kind(one) for one in leaves(contents) if not isinstance(one, Value)))
+    kinds = list(
+        dict.fromkeys(_kind(one) for one in leaves(contents) if not isinstance(one, Value))
+    )
     if not values:
         return _either(kinds) or "nothing", ()
     words = choice_of([f"'{one}'" for one in values])
@@ -166,7 +177,9 @@ def _number(datatype: Datatype) -> str:
     found = dict(datatype.parameters)
     low = found.get("minInclusive", low)
     high = found.get("maxInclusive", high)
-    noun = _KINDS.get(datatype.name, "a whole number" if form.digits else f"a value of '{datatype.name}'")
+    noun = _KINDS.get(
+        datatype.name, "a whole number" if form.digits else f"a value of '{datatype.name}'"
+    )
     if "minExclusive" in found:
         noun += f" above {found['minExclusive']}"
         low = None
@@ -180,5 +193,3 @@ def _number(datatype: Datatype) -> str:
     if low is not None:
         return f"{noun} of at least {low}"
     return f"{noun} of at most {high}" if high is not None else noun
-
-

@@ -25,6 +25,7 @@ def check(disks: Sequence[Disk]) -> Iterator[Problem]:
     """See RULE."""
     # A snapshot holds two domains.
     first: dict[tuple[int, str], Element] = {}
+    names: set[str | None] = set()
     for disk in disks:
         name = disk.name
         if not name:
@@ -33,17 +34,17 @@ def check(disks: Sequence[Disk]) -> Iterator[Problem]:
         other = first.setdefault((id(element.parent), name), element)
         if other is not element:
             assert disk.target is not None
+            names = names or {one.name for one in disks}
             yield Problem(
                 cast("Element", disk.target.location),
                 f"the target '{name}' is that of {other.path} already",
                 attribute="dev",
-                expected=_free(name, disks),
+                expected=_free(name, names),
             )
 
 
-def _free(taken: str, disks: Sequence[Disk]) -> str:
-    """A name beside one that is taken, in words."""
-    names = {disk.name for disk in disks}
+def _free(taken: str, names: set[str | None]) -> str:
+    """A name beside those that are taken, in words."""
     for prefix in _PREFIXES:
         if taken.startswith(prefix):
             for letter in ascii_lowercase:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from virtquorum.check.finding import Severity
 from virtquorum.check.rule import Problem, Rule
+from virtquorum.check.words import stray_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,9 @@ __all__ = ["RULE"]
 
 def check(position: Position) -> Iterator[Problem]:
     """See RULE."""
-    if position.quorum.vote_threshold is None:
+    if position.quorum.vote_threshold is None and not any(
+        one.word == "threshold" for one in stray_words(position)  # another rule's
+    ):
         members = len(position.image.below)
         yield Problem(
             position.element,
