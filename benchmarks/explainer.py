@@ -115,8 +115,11 @@ def element_order(element: Element, random: random.Random) -> Edit | None:
         return None
     data = element.document.data
     other = beside[at + 1]
-    text = (data[other.start : other.stop] + data[element.stop : other.start]
-            + data[element.start : element.stop])  # fmt: skip
+    text = (
+        data[other.start : other.stop]
+        + data[element.stop : other.start]
+        + data[element.start : element.stop]
+    )
     return Edit(element.start, other.stop, text, element.start)
 
 
@@ -182,10 +185,20 @@ def text_inserted(element: Element, random: random.Random) -> Edit | None:
 
 
 MUTATIONS: tuple[Callable[[Element, random.Random], Edit | None], ...] = (
-    element_misspelled, element_renamed, element_removed, element_doubled, element_inserted,
-    element_order, attribute_misspelled, attribute_renamed, attribute_removed, attribute_added,
-    value_broken, text_broken, text_inserted,
-)  # fmt: skip
+    element_misspelled,
+    element_renamed,
+    element_removed,
+    element_doubled,
+    element_inserted,
+    element_order,
+    attribute_misspelled,
+    attribute_renamed,
+    attribute_removed,
+    attribute_added,
+    value_broken,
+    text_broken,
+    text_inserted,
+)
 
 
 def _spans(element: Element) -> list[tuple[str, tuple[int, int, int]]]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 __all__ = ["schema_directory", "schema_names"]
 
 
-def schema_directory() -> Path:
+def schema_directory() -> str:
     """The directory of the schemas; raises FileNotFoundError if the installation lacks it."""
-    package = Path(__file__).resolve().parent
-    for one in (package / "schemas", package.parent / "schemas"):
-        if one.is_dir():
+    package = os.path.dirname(os.path.realpath(__file__))
+    for one in (os.path.join(package, "schemas"), os.path.join(os.path.dirname(package), "schemas")):
+        if os.path.isdir(one):
             return one
     raise FileNotFoundError(f"no schemas beside {package}: the installation is incomplete")
 
 
 def schema_names() -> list[str]:
     """The file names of the schemas."""
-    return sorted(one.name for one in schema_directory().iterdir() if not one.name.startswith("."))
+    return sorted(one for one in os.listdir(schema_directory()) if not one.startswith("."))

@@ -17,7 +17,7 @@ from virtquorum.check.finding import Finding
 from virtquorum.errors import ConfigurationError
 from virtquorum.schema_files import schema_directory
 
-SCHEMA = json.loads((schema_directory() / "baseline.schema.json").read_text())
+SCHEMA = json.loads((Path(schema_directory()) / "baseline.schema.json").read_text())
 
 
 def finding(file: str | Path, message: str = "wrong", *, line: int = 1, **more: Any) -> Finding:

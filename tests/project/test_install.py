@@ -61,4 +61,4 @@ def test_editable_install_finds_the_schemas_of_the_checkout(tmp_path: Path) -> N
         sys.executable, "-m", "virtquorum", "schema", "--path", "show.schema.json", cwd=tmp_path
     )
     assert Path(found.strip()) == TOP / "schemas/show.schema.json"
-    assert schema_directory() == TOP / "schemas"
+    assert schema_directory() == str(TOP / "schemas")

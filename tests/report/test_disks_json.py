@@ -19,7 +19,9 @@ from virtquorum.xml.domain import Domain
 from virtquorum.xml.plan import fields_of
 
 ROOT = Path(__file__).parents[2]
-SCHEMA: dict[str, Any] = json.loads((schema_directory() / "show.schema.json").read_text("utf-8"))
+SCHEMA: dict[str, Any] = json.loads(
+    (Path(schema_directory()) / "show.schema.json").read_text("utf-8")
+)
 DOCUMENTS = sorted(
     path
     for folder in ("samples", "tests/corpus")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 REPORTS = Path(__file__).with_name("reports")
 SCHEMA: dict[str, Any] = json.loads(
-    (schema_directory() / "findings.schema.json").read_text("utf-8")
+    (Path(schema_directory()) / "findings.schema.json").read_text("utf-8")
 )
 
 

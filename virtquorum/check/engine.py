@@ -8,7 +8,6 @@ the commonest answer, that there is nothing to find.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from virtquorum.check.finding import Severity
@@ -22,6 +21,7 @@ from virtquorum.errors import (
     WrongRootError,
 )
 from virtquorum.model.image import Quorum
+from virtquorum.model.node import Node, node
 from virtquorum.xml.document import DEFAULT_LIMITS, Document, Limits
 from virtquorum.xml.domain import ROOTS, Domain
 
@@ -39,8 +39,8 @@ __all__ = ["Checked", "Checker", "Options", "Rules", "unread"]
 GrammarChoice = Literal["rng", "xsd", "both"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Options(Node):
     """What is decided once for a run.
 
     ``libvirt_schemas`` is the directory of libvirt's grammars, None where

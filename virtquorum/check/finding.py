@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
+from typing import ClassVar
+
+from virtquorum.model.node import Node, node
 
 __all__ = ["Edit", "Excerpt", "Finding", "Fix", "Severity"]
 
@@ -29,8 +31,8 @@ class Severity(Enum):
 _RANKS = {severity: number for number, severity in enumerate(Severity)}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Edit:
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Edit(Node):
     """Other text in a place of a document.
 
     ``start`` and ``stop`` are offsets in its UTF-8 text; the lines and
@@ -47,16 +49,16 @@ class Edit:
     end_column: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fix:
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Fix(Node):
     """A safe way to mend a finding: what it does, and the edits that do it."""
 
     description: str
     edits: tuple[Edit, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Excerpt:
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Excerpt(Node):
     """The part of a source line around a finding; ``first`` is the column of its first character.
 
     The line is whole where it is short; ``cut_before`` and ``cut_behind`` say where it is not.
@@ -68,8 +70,8 @@ class Excerpt:
     cut_behind: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, order=True)
-class Finding:
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Finding(Node):
     """One thing wrong in a document.
 
     ``file`` is the name under which the document was given; lines and
@@ -77,8 +79,13 @@ class Finding:
     last character.  ``path`` is the way to the element
     ('devices.disk[0].backingStore[2]', '' for the document).  ``expected``
     says in words what should stand there, and ``fix`` how to mend it, where
-    there is a safe way.  Findings are ordered by place.
+    there is a safe way.  Findings are ordered by place, and equal if place,
+    rule and message are.
     """
+
+    _compared: ClassVar[tuple[str, ...]] = (
+        "file", "line", "column", "end_line", "end_column", "rule", "message", "path",
+    )  # fmt: skip
 
     file: str
     line: int
@@ -88,7 +95,15 @@ class Finding:
     rule: str
     message: str
     path: str = ""
-    expected: str | None = field(default=None, compare=False)
-    severity: Severity = field(default=Severity.ERROR, compare=False)
-    fix: Fix | None = field(default=None, compare=False)
-    excerpt: Excerpt | None = field(default=None, compare=False)
+    expected: str | None = None
+    severity: Severity = Severity.ERROR
+    fix: Fix | None = None
+    excerpt: Excerpt | None = None
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """What findings are compared by."""
+        return tuple(getattr(self, name) for name in self._compared)
+
+    def __lt__(self, other: Finding) -> bool:
+        return self.key < other.key

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from virtquorum.errors import InputError
+from virtquorum.model.node import Node, node
 from virtquorum.schema_files import schema_directory
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ _REMEDY: Final = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GrammarText:
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class GrammarText(Node):
     """A RELAX NG grammar, found but not compiled.
 
     ``path`` is the absolute path of its main file, by which its includes are
@@ -146,7 +146,7 @@ def grammar_for(root: str, directory: str | None) -> GrammarText | None:
     """
     if directory is None:
         if root in ("domain", "disk") or root in _WITH_DOMAIN:
-            path = str(schema_directory() / _SELF_CONTAINED)
+            path = os.path.join(schema_directory(), _SELF_CONTAINED)
             return GrammarText(path=path, texts={}, whole=False, remark=_REMARK)
         return None
     name = _PLAIN.get(root)
@@ -169,7 +169,8 @@ def grammar_for(root: str, directory: str | None) -> GrammarText | None:
 
 def _overlay(start: bytes | None) -> bytes:
     """domain-quorum.rng as a file beside libvirt's domain.rng, maybe with another start."""
-    text = (schema_directory() / _OVERLAY).read_bytes()
+    with open(os.path.join(schema_directory(), _OVERLAY), "rb") as file:
+        text = file.read()
     text = text.replace(_INSTALLED, b'href="domain.rng"')
     if start is None:
         return text

@@ -9,11 +9,11 @@ offsets belongs into the ``fix`` function of the problem.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from virtquorum.check.finding import Severity
 from virtquorum.model.image import Image
+from virtquorum.model.node import Node, node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -102,8 +102,8 @@ Check: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Rule(Node):
     """A rule and its page.
 
     ``title`` is a line in lower case that says what is wrong;

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Self
 
 from virtquorum.check.finding import Severity
 from virtquorum.check.rules import RULES
 from virtquorum.errors import UsageError
+from virtquorum.model.node import Node, node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -79,8 +80,8 @@ def nearest(word: str) -> str:
     return f"did you mean {' or '.join(repr(one) for one in found)}?" if found else ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Selection:
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Selection(Node):
     """The rules that are reported, and from which severity on.
 
     Of two words that speak of a rule the more specific one counts: a name or

@@ -7,6 +7,7 @@ elements, so nothing is read, located or fetched on behalf of a document.
 
 from __future__ import annotations
 
+import os
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -56,10 +57,15 @@ ASSERTIONS: Final[dict[str, tuple[str | None, str, str | None]]] = {
         "blkverify='on' takes exactly two members and threshold='2'",
         "two members and threshold='2', or blkverify='off'",
     ),
-    "fifo-alone": (
-        "read_pattern",
-        "read_pattern='fifo' votes on nothing, so rewrite_corrupted and blkverify cannot be on",
-        "read_pattern='quorum', or the others off",
+    "fifo-rewrite": (
+        "rewrite_corrupted",
+        "rewrite_corrupted='on' cannot be used with read_pattern='fifo', which votes on nothing",
+        "no rewrite_corrupted, or no read_pattern",
+    ),
+    "fifo-blkverify": (
+        "blkverify",
+        "blkverify='on' cannot be used with read_pattern='fifo', which compares nothing",
+        "no blkverify, or no read_pattern",
     ),
     "blkverify-rewrite": (
         "rewrite_corrupted",
@@ -105,6 +111,7 @@ ASSERTIONS: Final[dict[str, tuple[str | None, str, str | None]]] = {
         "a label of an image either has <label>, or relabel='no', or labelskip='yes'",
         None,
     ),
+    "zpci-of-pci": (None, "<zpci> is for addresses of type='pci'", None),
     "ccw-whole": (None, "a ccw address is whole or empty", "'cssid', 'ssid' and 'devno'"),
     "mirror-job": (None, "the block job is not named", "job='copy' or job='active-commit'"),
     "mirror-file": ("file", "'file' is for a copy to a file, and no other job", None),
@@ -125,6 +132,8 @@ ASSERTIONS: Final[dict[str, tuple[str | None, str, str | None]]] = {
         )
     },
 }
+
+_TWO_POLICIES: Final = ("blkverify", "rewrite_corrupted")
 
 _NOTHING: Final = "nothing"
 #: What the values of a simple type are, by its name in the schema.
@@ -240,7 +249,7 @@ def _once(errors: list[_Error]) -> list[Problem]:
 def _schema() -> XMLSchema11:
     from xmlschema import XMLSchema11
 
-    return XMLSchema11(str(schema_directory() / _SCHEMA))
+    return XMLSchema11(os.path.join(schema_directory(), _SCHEMA))
 
 
 # The tree that is validated
@@ -436,6 +445,9 @@ def _assertion(element: Element, assertion: str) -> Problem:
         )
     elif name == "threshold-above-members" and "threshold" not in element.attributes:
         element, attribute = element.elements("threshold")[0], "value"
+    elif name == "blkverify-rewrite":
+        # The rule of the same matter is at the later one too.
+        attribute = [one for one in element.attributes if one in _TWO_POLICIES][-1]
     elif name == "lun-only" and "rawio" not in element.attributes:
         attribute = "sgio"
     return Problem(element, message, attribute, expected=expected)

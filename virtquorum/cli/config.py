@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from virtquorum.check.finding import Severity
 from virtquorum.check.selection import Selection
 from virtquorum.errors import ConfigurationError, UsageError
+from virtquorum.model.node import Node, node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,8 +32,8 @@ _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$
 _HEADER = re.compile(r"\s*\[([^\[\]]+)\]")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Config:
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Config(Node):
     """What the configuration says; None and () where it says nothing.
 
     ``path`` is the file, None without one.  ``libvirt_schemas`` and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -47,9 +48,10 @@ def command(
         return Exit.CLEAN
     if name not in names:
         raise typer.BadParameter(f"there is no schema '{name}'; there are: {', '.join(names)}")
-    file = schema_directory() / name
+    file = os.path.join(schema_directory(), name)
     if print_name is not None:
-        streams.write_bytes(file.read_bytes())
+        with open(file, "rb") as opened:
+            streams.write_bytes(opened.read())
     else:
         streams.out.write(f"{file}\n")
     return Exit.CLEAN

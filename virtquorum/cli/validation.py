@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from virtquorum.check.engine import Options
@@ -21,6 +21,7 @@ from virtquorum.cli.keeper import Keeper
 from virtquorum.cli.shown import Shown
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import UsageError
+from virtquorum.model.node import Node, node
 from virtquorum.report.report import FileResult, Run
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
 
@@ -35,8 +36,8 @@ __all__ = ["Settings", "validate"]
 _STEP: Final = 50
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Settings(Node):
     """What the command line says; None where it says nothing and a configuration may.
 
     ``outputs`` are pairs of a format and a file.
@@ -59,7 +60,7 @@ class Settings:
     stdin_filename: str | None = None
     config: str | None = None
     no_config: bool = False
-    limits: Limits = field(default=DEFAULT_LIMITS)
+    limits: Limits = DEFAULT_LIMITS
 
 
 def validate(paths: Sequence[str], settings: Settings, streams: Streams) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from virtquorum.model.node import Node, node
 
 if TYPE_CHECKING:
     from virtquorum.check.finding import Finding
@@ -11,8 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["FileResult", "Reporter", "Run"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FileResult:
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class FileResult(Node):
     """One file (or standard input) and what was found in it, in order of place.
 
     ``valid`` says that there is no error in it.  ``checked`` is False where
@@ -25,8 +26,8 @@ class FileResult:
     checked: bool = True
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Run(Node):
     """All files of a run, in the order in which they were named, and remarks about the whole.
 
     ``remarks`` are sentences for the summary: that libvirt's grammar is not

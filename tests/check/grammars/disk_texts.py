@@ -67,7 +67,8 @@ STOCK = [
     f"""<disk type='vhostuser'><source type='unix' path='/s'><reconnect enabled='no'/></source>
   {TARGET}<address type='spapr-vio' reg='0x2000'/></disk>""",
     f"""<disk type='network'><source protocol='nbd' name='e' tls='yes' tlsHostname='h'>
-  <host transport='unix' socket='/s'/></source>{TARGET}<address type='virtio-mmio'/></disk>""",
+  <host transport='unix' socket='/s'/></source>{TARGET}
+  <address type='virtio-mmio'> </address></disk>""",
     f"""<disk type='network'><source protocol='rbd' name='p/i'><host name='a' port='1'/>
   <host name='::1'/><snapshot name='s'/><config file='/c'/>
   <auth username='u'><secret type='ceph' uuid='0a81f5b284037b23c8d621ccc2f80d6f'/></auth>
@@ -140,7 +141,7 @@ QUORUM = [
 NEWER = [
     f"""<disk type='network'><source protocol='ssh' name='n'><host name='h'/>
   <knownHosts path='/k'/><identity username='u' keyfile='/f'/></source>{TARGET}</disk>""",
-    f"""<disk type='vhostvdpa' model='usb-bot'><driver type='raw' discard_no_unref='on'>
+    """<disk type='vhostvdpa' model='usb-bot'><driver type='raw' discard_no_unref='on'>
   <iothreads><iothread id='1'><queue id='0'/></iothread></iothreads>
   <statistics><statistic interval='1'/></statistics></driver><source dev='/dev/v'/>
   <target dev='nvme0n1' bus='nvme' dpofua='on'/><blockio discard_granularity='1'/>
@@ -207,8 +208,8 @@ _WORDS = (
     "1f", "0xfff", "raw", "qcow2", "quorum", "fifo", "file", "block", "network", "volume", "lun",
     "disk", "rbd", "nbd", "https", "iscsi", "tcp", "unix", "::1", "1:2:3:4:5:6:7:8", "fe80::1::2",
     ":1.2.3.4", "1.2.3.4.5", "h_h", "é", "a&#10;b", "copy", "luks", "ceph", "pci", "drive", "usb",
-    "virtio", "sda", "zda", "native", "external", "65536", "256", "bytes", "\u00a0", "on\u00a0", "\uff11", "1_0",
-    "1.0", "99999999999999999999999", "\u2003",
+    "virtio", "sda", "zda", "native", "external", "65536", "256", "bytes", "\u00a0", "on\u00a0",
+    "\uff11", "1_0", "1.0", "99999999999999999999999", "\u2003",
 )  # fmt: skip
 _NAMES = ("type", "threshold", "nodename", "read_pattern", "rewrite_corrupted", "blkverify",
           "index", "name", "file", "dev", "foo", "protocol", "startupPolicy")  # fmt: skip
@@ -250,4 +251,18 @@ def mutants(texts: list[str] | tuple[str, ...], count: int, seed: int) -> Iterat
         disk = etree.fromstring(chance.choice(texts))
         for _ in range(chance.choice((1, 1, 1, 2))):
             _change(disk, chance)
+        yield etree.tostring(disk, encoding="unicode")
+
+
+def shuffled(texts: list[str] | tuple[str, ...], count: int, seed: int) -> Iterator[str]:
+    """So many disks, each one of the texts with all that is in it in another order."""
+    chance = random.Random(seed)  # noqa: S311
+    for _ in range(count):
+        disk = etree.fromstring(chance.choice(texts))
+        for one in list(disk.iter()):
+            # Only here does order matter to libvirt's grammar.
+            if one.tag != "encryption":
+                children = list(one)
+                chance.shuffle(children)
+                one[:] = children
         yield etree.tostring(disk, encoding="unicode")

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from lxml import etree
 
 from tests.check.grammars.disk_texts import (
+    LIBVIRT,
     MEMBER,
     NEWER,
     QUORUM,
@@ -22,9 +23,10 @@ from tests.check.grammars.disk_texts import (
     corpus,
     has_quorum,
     mutants,
+    shuffled,
     uses_newer,
 )
-from tests.check.grammars.verdicts import jing, libxml2, missing, problems
+from tests.check.grammars.verdicts import in_domain, jing, libxml2, missing, problems
 from tests.strategies import disks, trees
 from virtquorum.check.xsd import ASSERTIONS
 from virtquorum.xml.format import format_disk
@@ -172,6 +174,24 @@ def test_space_around_a_number_is_what_libxml2_refuses(tmp_path: Path) -> None:
     assert jing(RNG, [text], tmp_path) == [True]
     assert by_xsd(text)
     assert libxml2(rng(), [text]) == [False]
+
+
+def test_split_pairs_are_what_libxml2_refuses(tmp_path: Path) -> None:
+    # With libvirt's grammar too: it loses the second of two that an inner interleave holds.
+    limits = ("read_bytes_sec", "write_iops_sec", "write_bytes_sec", "read_iops_sec")
+    inside = "".join(f"<{one}>1</{one}>" for one in limits)
+    text = f"<disk><iotune>{inside}</iotune>{TARGET}</disk>"
+    assert jing(RNG, [text], tmp_path) == [True]
+    assert by_xsd(text)
+    by_libvirt = etree.RelaxNG(etree.parse(str(LIBVIRT / "domain.rng")))
+    assert libxml2(rng(), [text]) == libxml2(by_libvirt, [in_domain(text)]) == [False]
+
+
+def test_order_does_not_matter(tmp_path: Path) -> None:
+    disks = list(shuffled((*STOCK, *NEWER, *QUORUM, *QUORUM), 300, seed=7))
+    assert all(jing(RNG, disks, tmp_path))
+    assert [text for text, good in zip(disks, libxml2(rng(), disks), strict=True) if not good] == []
+    assert [text for text in disks if not by_xsd(text)] == []
 
 
 def test_the_number_of_members_is_what_only_the_xsd_says(tmp_path: Path) -> None:

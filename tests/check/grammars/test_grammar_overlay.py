@@ -20,6 +20,7 @@ from tests.check.grammars.disk_texts import (
     corpus,
     has_quorum,
     mutants,
+    shuffled,
     uses_newer,
 )
 from tests.check.grammars.verdicts import compiled, in_domain, jing, libxml2, missing, problems
@@ -96,6 +97,12 @@ def test_of_disks_it_says_what_the_self_contained_grammar_says(
         assert blkverify in {one.message for one in problems(text)}, text
 
 
+def test_order_does_not_matter() -> None:
+    found = compiled(grammar("disk"))
+    texts = list(shuffled(QUORUM, 200, seed=8))
+    assert [text for text, good in zip(texts, libxml2(found, texts), strict=True) if not good] == []
+
+
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: str(path.name))
 def test_samples_are_valid(path: Path) -> None:
     found = compiled(grammar("domain"))
@@ -126,7 +133,7 @@ def test_jing_finds_the_samples_valid(tmp_path: Path) -> None:
         f"<disk type='quorum' threshold='1'>{MEMBER}</disk>",
         f"<disk type='quorum' threshold='1'><driver read_pattern='fifo' blkverify='on'/>{MEMBER}"
         f"{TARGET}</disk>",
-        f"<disk type='quorum' threshold='1'><driver rewrite_corrupted='yes'/>{MEMBER}{TARGET}</disk>",
+        f"<disk type='quorum' threshold='1'><driver blkverify='yes'/>{MEMBER}{TARGET}</disk>",
     ],
 )
 def test_a_wrong_quorum_is_refused_by_all_grammars(disk: str, tmp_path: Path) -> None:

@@ -63,7 +63,8 @@ CASES = [
          "two members and threshold='2', or blkverify='off'"),
     ),
     (
-        f"<disk type='quorum' threshold='2'><driver {BLK} rewrite_corrupted='on'/>{TWO}{TARGET}</disk>",
+        f"<disk type='quorum' threshold='2'><driver {BLK} rewrite_corrupted='on'/>{TWO}{TARGET}"
+        "</disk>",
         ("disk.driver", "rewrite_corrupted", False,
          "rewrite_corrupted='on' cannot be used with blkverify='on'", "one of the two"),
     ),
@@ -71,9 +72,22 @@ CASES = [
         f"<disk type='quorum' threshold='1'>{MEMBER}<backingStore type='quorum' threshold='1'>"
         f"<format type='quorum' read_pattern='fifo' rewrite_corrupted='on'/>{TWO}</backingStore>"
         f"{TARGET}</disk>",
-        ("disk.backingStore[1].format", "read_pattern", False,
-         "read_pattern='fifo' votes on nothing, so rewrite_corrupted and blkverify cannot be on",
-         "read_pattern='quorum', or the others off"),
+        ("disk.backingStore[1].format", "rewrite_corrupted", False,
+         "rewrite_corrupted='on' cannot be used with read_pattern='fifo', which votes on nothing",
+         "no rewrite_corrupted, or no read_pattern"),
+    ),
+    (
+        f"<disk type='quorum' threshold='2'><driver rewrite_corrupted='on' {BLK}/>{TWO}{TARGET}"
+        "</disk>",
+        ("disk.driver", "blkverify", False,
+         "rewrite_corrupted='on' cannot be used with blkverify='on'", "one of the two"),
+    ),
+    (
+        f"<disk type='quorum' threshold='2'><driver {BLK} read_pattern='fifo'/>{TWO}{TARGET}"
+        "</disk>",
+        ("disk.driver", "blkverify", False,
+         "blkverify='on' cannot be used with read_pattern='fifo', which compares nothing",
+         "no blkverify, or no read_pattern"),
     ),
     (
         f"<disk type='file'><driver rewrite_corrupted='on' cache='nonee'/>{TARGET}</disk>",
@@ -212,13 +226,14 @@ BREAKING = {
     "cipher-mode": "<disk>T<encryption format='luks'><secret type='passphrase' usage='u'/>"
     "<cipher name='c' size='1' mode='m'/><ivgen name='i'/></encryption></disk>",
     "seclabel-choice": "<disk>T<source><seclabel/></source></disk>",
+    "zpci-of-pci": "<disk>T<address type='drive'><zpci/></address></disk>",
     "ccw-whole": "<disk>T<address type='ccw' ssid='0'/></disk>",
     "mirror-job": "<disk>T<mirror/></disk>",
     "mirror-file": "<disk>T<mirror file='/m' job='active-commit'/></disk>",
     "mirror-format": "<disk>T<mirror job='copy' format='raw'/></disk>",
     **{
-        f"total-{one}": f"<disk>T<iotune><total_{name}>1</total_{name}><write_{name}>1</write_{name}>"
-        "</iotune></disk>"
+        f"total-{one}": f"<disk>T<iotune><total_{name}>1</total_{name}>"
+        f"<write_{name}>1</write_{name}></iotune></disk>"
         for one in ("iops-sec", "bytes-sec-max", "iops-sec-max", "bytes-sec-max-length",
                     "iops-sec-max-length")
         if (name := one.replace("-", "_"))

@@ -51,8 +51,18 @@ class State:
     which may end behind any text where it need not be.
     """
 
-    __slots__ = ("accepts", "after_text", "alive", "closed", "leaves", "opens", "patterns", "steps",
-                 "takes_text", "valued")  # fmt: skip
+    __slots__ = (
+        "accepts",
+        "after_text",
+        "alive",
+        "closed",
+        "leaves",
+        "opens",
+        "patterns",
+        "steps",
+        "takes_text",
+        "valued",
+    )
 
     def __init__(self, patterns: tuple[Pattern, ...]) -> None:
         self.patterns = patterns

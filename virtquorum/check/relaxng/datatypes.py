@@ -7,15 +7,12 @@ compared as values: '1' is '01' to an integer, and not to a string.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import struct
 from decimal import Decimal
-from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from virtquorum.check.relaxng import moments
 from virtquorum.check.relaxng.name_class import join_name
 from virtquorum.check.relaxng.regular import NAME_FIRST, NAME_REST, Regular, RegularError
 
@@ -26,7 +23,6 @@ __all__ = ["XSD", "Datatype", "DatatypeError", "datatype", "type_names"]
 
 XSD: Final = "http://www.w3.org/2001/XMLSchema-datatypes"
 _SPACES: Final = re.compile("[ \t\r\n]+")
-_NCNAME: Final = re.compile(f"[{NAME_FIRST}][{NAME_REST}]*")
 _SPACE: Final = " \t\r\n"
 
 
@@ -40,7 +36,9 @@ class DatatypeError(Exception):
 
 
 class _Form(NamedTuple):
-    """What a type is: ``space`` is 'preserve', 'replace' or 'collapse'; ``length`` what its
+    """What a type is.
+
+    ``space`` is 'preserve', 'replace' or 'collapse'; ``length`` is what its
     length facets count ('' for none); ``low`` and ``high`` bound integers.
     """
 
@@ -54,8 +52,13 @@ class _Form(NamedTuple):
 
 
 def _by(pattern: str) -> Callable[[str], object]:
-    match = re.compile(pattern).fullmatch
-    return lambda text: text if match(text) else None
+    # Compiled when it is first asked: the classes of names take milliseconds.
+    return lambda text: text if _compiled(pattern).fullmatch(text) else None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 def _words(read: Callable[[str], object]) -> Callable[[str], object]:
@@ -109,6 +112,9 @@ def _hex(text: str) -> object:
 
 
 def _base64(text: str) -> object:
+    import base64
+    import binascii
+
     packed = text.replace(" ", "")
     try:
         value = base64.b64decode(packed, validate=True)
@@ -132,25 +138,38 @@ def _nothing(_text: str) -> object:
     return None
 
 
-def _ncname(text: str) -> object:
-    return text if _NCNAME.fullmatch(text) else None
+_ncname: Final = _by(f"[{NAME_FIRST}][{NAME_REST}]*")
 
 
 def _any(text: str) -> object:
     return text
 
 
+_MOMENTS: Final = (
+    "dateTime", "date", "time", "gYearMonth", "gYear", "gMonthDay", "gDay", "gMonth", "duration",
+)  # fmt: skip
+
+
+def _moment(name: str) -> Callable[[str], object]:
+    def read(text: str) -> object:
+        from virtquorum.check.relaxng.moments import MOMENTS
+
+        return MOMENTS[name](text)
+
+    return read
+
+
 def _whole(low: int | None = None, high: int | None = None) -> _Form:
     return _Form(_integer, ordered=True, digits=True, low=low, high=high)
 
 
-_NMTOKEN: Final = _by(f"[{NAME_REST}:]+")
+_NMTOKEN: Final = _by(f"[:{NAME_REST}]+")
 _FORMS: Final = {
     "string": _Form(_any, "preserve", "characters"),
     "normalizedString": _Form(_any, "replace", "characters"),
     "token": _Form(_any, length="characters"),
     "language": _Form(_by("[a-zA-Z]{1,8}(?:-[a-zA-Z0-9]{1,8})*"), length="characters"),
-    "Name": _Form(_by(f"[{NAME_FIRST}:][{NAME_REST}:]*"), length="characters"),
+    "Name": _Form(_by(f"[:{NAME_FIRST}][:{NAME_REST}]*"), length="characters"),
     "NCName": _Form(_ncname, length="characters"),
     "ID": _Form(_ncname, length="characters"),
     "IDREF": _Form(_ncname, length="characters"),
@@ -181,8 +200,7 @@ _FORMS: Final = {
     "unsignedInt": _whole(0, 2**32 - 1),
     "unsignedShort": _whole(0, 2**16 - 1),
     "unsignedByte": _whole(0, 255),
-    "duration": _Form(moments.DURATION, ordered=True),
-    **{name: _Form(read, ordered=True) for name, read in moments.MOMENTS.items()},
+    **{name: _Form(_moment(name), ordered=True) for name in _MOMENTS},
 }
 _BOUNDS: Final = ("minInclusive", "maxInclusive", "minExclusive", "maxExclusive")
 _LENGTHS: Final = ("length", "minLength", "maxLength")
@@ -196,8 +214,17 @@ class Datatype:
     ``contextual`` says that a value depends on the namespaces around it.
     """
 
-    __slots__ = ("_bounds", "_digits", "_lengths", "contextual", "form", "name", "own", "parameters",
-                 "patterns")  # fmt: skip
+    __slots__ = (
+        "_bounds",
+        "_digits",
+        "_lengths",
+        "contextual",
+        "form",
+        "name",
+        "own",
+        "parameters",
+        "patterns",
+    )
 
     def __init__(
         self, name: str, form: _Form, *, own: bool, parameters: Sequence[tuple[str, str]] = ()
@@ -265,8 +292,10 @@ class Datatype:
             try:
                 self.patterns.append(Regular(written))
             except RegularError as error:
-                raise DatatypeError(f"the pattern '{written}' is no regular expression: {error}",
-                                    "write it as XML Schema part 2 says") from None  # fmt: skip
+                raise DatatypeError(
+                    f"the pattern '{written}' is no regular expression: {error}",
+                    "write it as XML Schema part 2 says",
+                ) from None
         elif facet in _BOUNDS and form.ordered:
             value = form.read(self.normal(written))
             if value is None:
@@ -300,6 +329,10 @@ def _in_bound(facet: str, bound: Any, value: Any) -> bool:
     if "NaN" in (value, bound):
         return False
     if isinstance(value, tuple):
+        from fractions import Fraction
+
+        from virtquorum.check.relaxng import moments
+
         if isinstance(value[0], bool):
             return moments.before(bound, value) if least else moments.before(value, bound)
         # Durations: months have 28 to 31 days, so that not all are ordered.

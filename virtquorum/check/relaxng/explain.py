@@ -9,7 +9,6 @@ there.  So one mistake gives one finding.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from virtquorum.check.relaxng import contents, words
@@ -19,9 +18,10 @@ from virtquorum.check.relaxng.name_class import split_name
 from virtquorum.check.relaxng.pattern import NOT_ALLOWED
 from virtquorum.check.relaxng.pattern import Element as ElementPattern
 from virtquorum.check.relaxng.places import parents
-from virtquorum.check.relaxng.scope import element_name
+from virtquorum.check.relaxng.row import Row
+from virtquorum.check.relaxng.scope import attribute_name, declares, element_name
 from virtquorum.check.relaxng.tags import TagExplainer
-from virtquorum.xml.document import Element
+from virtquorum.xml.document import SPACE, Element
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +36,8 @@ __all__ = ["Explainer"]
 _NEAR_KNOWN = 0.8
 _NEAR = 0.6
 _PARENTS = 3
+#: How many near names are compared by what they may hold.
+_CANDIDATES = 4
 
 
 class _Notes:
@@ -59,27 +61,41 @@ class Explainer:
         self.automaton = automaton
         self.start = start
         self.mistakes = Mistakes()
+        #: The element at which the walk first had no way on.
+        self.first: Element | None = None
         self._notes: dict[int, _Notes] = {}
-        self._rows: dict[int, _Row] = {}
+        self._rows: dict[int, Row] = {}
         self._parents: dict[str, set[str]] | None = None
         self._tags = TagExplainer(automaton, self.mistakes)
 
     def _keep(
-        self, element: Element, kind: Kind, message: str, expected: str | None = None,
-        choices: Sequence[str] = (), *, text: bool = False,
-    ) -> int:  # fmt: skip
+        self,
+        element: Element,
+        kind: Kind,
+        message: str,
+        expected: str | None = None,
+        choices: Sequence[str] = (),
+        *,
+        text: bool = False,
+    ) -> int:
         return self.mistakes.add(
             Mistake(element, None, text, kind, message, expected, tuple(choices))
         )
 
-    def _row(self, child: Element, scope: Mapping[str, str]) -> _Row | None:
-        """The child elements beside one; None for the root."""
-        parent = child.parent
-        if not isinstance(parent, Element):
-            return None
+    def finish(self) -> None:
+        """Make sure that a document that does not fit has a mistake."""
+        if self.first is not None and not self.mistakes.found:
+            self._keep(
+                self.first,
+                "element-not-allowed",
+                f"element <{self.first.name}> does not fit the grammar",
+            )
+
+    def _row(self, parent: Element, scope: Mapping[str, str]) -> Row:
+        """The child elements of an element."""
         row = self._rows.get(id(parent))
         if row is None:
-            row = self._rows[id(parent)] = _Row(parent, scope)
+            row = self._rows[id(parent)] = Row(parent, scope)
         return row
 
     def _noted(self, element: Element | None) -> _Notes:
@@ -88,9 +104,15 @@ class Explainer:
     # Elements that are not allowed.
 
     def unexpected(
-        self, child: Element, name: str, state: State, before: State, first: State,
-        parent: Element | None, scope: Mapping[str, str],
-    ) -> tuple[Opening | None, State | None, State]:  # fmt: skip
+        self,
+        child: Element,
+        name: str,
+        state: State,
+        before: State,
+        first: State,
+        parent: Element | None,
+        scope: Mapping[str, str],
+    ) -> tuple[Opening | None, State | None, State]:
         """An element that may not begin in a state.
 
         ``before`` and ``first`` are the states before and behind the start
@@ -98,16 +120,23 @@ class Explainer:
         over it), the state behind it (None: what follows from its content),
         and the parent's state before it.
         """
+        self.first = self.first or child
         automaton = self.automaton
         if parent is not None:
-            notes = self._noted(parent)
             known = automaton.opening(first, name)
+            if known is not None and name in self._noted(parent).excused:
+                self._noted(parent).excused.discard(name)
+                return known, state, state
+            row = self._row(parent, scope)
+            again = known is not None and row.before(child, name) > 0
+            skipped = None if again else automaton.skipping(state, name)
+            if skipped is not None:
+                self._skipped(child, name, state, row, parent, scope)
+                return skipped, None, state
             if known is not None:
-                if name in notes.excused:
-                    notes.excused.discard(name)
-                    return known, state, state
-                return self._misplaced(child, name, state, first, parent, known, scope)
-        meant = self._meant(child, name, state, scope)
+                self._misplaced(child, name, state, row, parent, known, scope)
+                return known, state, state
+        meant = self._meant(child, name, state, parent, scope)
         allowed = contents.element_names(state.patterns)
         if meant is not None:
             opening = automaton.opening(state, meant)
@@ -118,12 +147,17 @@ class Explainer:
             if loose is not None:
                 self._keep(child, *self._stray(child, parent, allowed, scope, None))
                 return loose, state, state
-        number = self._keep(child, *self._stray(child, parent, allowed, scope, None, name))
+        number = self._keep(child, *self._stray(child, parent, allowed, scope, None, name, state))
         self._noted(parent).strays.append(number)
         return None, None, state
 
     def _meant(
-        self, child: Element, name: str, state: State, scope: Mapping[str, str]
+        self,
+        child: Element,
+        name: str,
+        state: State,
+        parent: Element | None,
+        scope: Mapping[str, str],
     ) -> str | None:
         """The name that was meant by one that is not allowed."""
         automaton = self.automaton
@@ -132,22 +166,39 @@ class Explainer:
         same = [one for one in allowed if split_name(one)[1] == local]
         if same:
             return same[0]
-        row = self._row(child, scope)
         locals_ = {split_name(one)[1]: one for one in reversed(allowed)}
         known = name in self._known()
-        for near in words.nearest(local, locals_, cutoff=_NEAR_KNOWN if known else _NEAR):
+        found: list[tuple[int, int, str]] = []
+        cutoff = _NEAR_KNOWN if known else _NEAR
+        for number, near in enumerate(words.nearest(local, locals_, cutoff=cutoff)[:_CANDIDATES]):
             one = locals_[near]
             opening = automaton.opening(state, one)
             assert opening is not None
             again = automaton.opening(opening.after(opening.child.alive), one)
-            if again is not None or row is None or not row.beside(child, one):
-                return one
-        return None
+            if again is not None or not parent or not self._row(parent, scope).beside(child, one):
+                found.append((self._unfit(child, opening, scope), number, one))
+        return min(found)[2] if found else None
+
+    def _unfit(self, child: Element, opening: Opening, scope: Mapping[str, str]) -> int:
+        """How many attributes and names of elements a start tag would not take."""
+        automaton = self.automaton
+        loose = automaton.loosened(opening.child)
+        attributes = [one for one in child.attributes if not declares(one)]
+        names = {element_name(one.name, scope) for one in child.elements()}
+        return sum(
+            automaton.step(opening.child, attribute_name(one, scope)) is None for one in attributes
+        ) + sum(automaton.skipping(loose, one) is None for one in names)
 
     def _stray(
-        self, child: Element, parent: Element | None, allowed: Sequence[str],
-        scope: Mapping[str, str], meant: str | None, name: str = "",
-    ) -> tuple[Kind, str, str | None, tuple[str, ...]]:  # fmt: skip
+        self,
+        child: Element,
+        parent: Element | None,
+        allowed: Sequence[str],
+        scope: Mapping[str, str],
+        meant: str | None,
+        name: str = "",
+        state: State | None = None,
+    ) -> tuple[Kind, str, str | None, tuple[str, ...]]:
         tags = [words.tag(one, scope) for one in allowed]
         near = words.tag(meant, scope) if meant is not None else None
         if near is not None:
@@ -156,6 +207,8 @@ class Explainer:
         expected = words.choice_of(tags, near=near) if tags else None
         if expected is None and parent is not None:
             expected = f"no more elements in <{parent.name}>"
+            if state is not None and contents.leaves(state.patterns):
+                expected = f"text only in <{parent.name}>"
         if name:
             homes = sorted(self._known().get(name, ()))
             if 0 < len(homes) <= _PARENTS and homes != [""]:
@@ -168,50 +221,69 @@ class Explainer:
         return "element-not-allowed", f"element <{child.name}> {where}", expected, choices
 
     def _misplaced(
-        self, child: Element, name: str, state: State, first: State, parent: Element,
-        known: Opening, scope: Mapping[str, str],
-    ) -> tuple[Opening | None, State | None, State]:  # fmt: skip
-        """An element that the parent may hold, but not any more, or not yet."""
-        automaton = self.automaton
-        row = self._row(child, scope)
-        assert row is not None
+        self,
+        child: Element,
+        name: str,
+        state: State,
+        row: Row,
+        parent: Element,
+        known: Opening,
+        scope: Mapping[str, str],
+    ) -> None:
+        """An element that the parent may hold, but not any more."""
         label = f"<{child.name}>"
+        choices = self._choices(state, scope)
         times = 1 + row.before(child, name)
         if times > 1:
-            self._keep(child, "element-not-allowed",
-                       f"{label} is here {'twice' if times == 2 else f'{times} times'}",
-                       f"one {label} in <{parent.name}>", self._choices(state, scope))  # fmt: skip
-            return known, state, state
-        skipped = automaton.skipping(state, name)
-        if skipped is not None:
-            self._skipped(child, name, state, row, parent, scope)
-            return skipped, None, state
+            self._keep(
+                child,
+                "element-not-allowed",
+                f"{label} is here {'twice' if times == 2 else f'{times} times'}",
+                f"one {label} in <{parent.name}>",
+                choices,
+            )
+            return
         behind = known.after(known.child.alive)
         for one in row.earlier(child):
-            if automaton.opening(behind, one) is not None:
-                self._keep(child, "element-not-allowed",
-                           f"{label} is too late in <{parent.name}>",
-                           f"it before {words.tag(one, scope)}",
-                           self._choices(state, scope))  # fmt: skip
-                return known, state, state
+            if self.automaton.opening(behind, one) is not None:
+                self._keep(
+                    child,
+                    "element-not-allowed",
+                    f"{label} is too late in <{parent.name}>",
+                    f"it before {words.tag(one, scope)}",
+                    choices,
+                )
+                return
         allowed = contents.element_names(state.patterns)
         self._keep(child, *self._stray(child, parent, allowed, scope, None))
-        return known, state, state
 
     def _skipped(
-        self, child: Element, name: str, state: State, row: _Row, parent: Element,
+        self,
+        child: Element,
+        name: str,
+        state: State,
+        row: Row,
+        parent: Element,
         scope: Mapping[str, str],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """An element before which others must stand that do not."""
         needed = _needed(state)
         missing = sorted((needed[0] if needed else frozenset()) - {name, ANY, TEXT_CONTENT})
         late = [one for one in missing if row.behind(child, one)]
         if late:
             self._noted(parent).excused.update(late)
-            self._keep(child, "element-not-allowed", f"<{child.name}> is too early in <{parent.name}>",
-                       f"{words.tag(late[0], scope)} before it",
-                       tuple(words.shown(one, scope) for one in late))  # fmt: skip
-        else:
+            self._keep(
+                child,
+                "element-not-allowed",
+                f"<{child.name}> is too early in <{parent.name}>",
+                f"{words.tag(late[0], scope)} before it",
+                tuple(words.shown(one, scope) for one in late),
+            )
+        elif not missing:
+            # What it needs before it is itself optional: it is the element that is wrong.
+            allowed = contents.element_names(state.patterns)
+            self._keep(child, *self._stray(child, parent, allowed, scope, None))
+        elif not self._stand_in(parent, missing, scope):
             self._missing(parent, missing, scope, f" before <{child.name}>")
 
     def _choices(self, state: State, scope: Mapping[str, str]) -> tuple[str, ...]:
@@ -226,30 +298,37 @@ class Explainer:
 
     def end(self, parent: Element, state: State, scope: Mapping[str, str]) -> int:
         """The end tag of an element that lacks something; all that is still possible fits."""
+        self.first = self.first or parent
         self._lacking(parent, state, scope)
         return state.alive
 
     def _lacking(self, parent: Element, state: State, scope: Mapping[str, str]) -> None:
-        notes = self._noted(parent)
         needed = _needed(state)
-        if not needed:
+        if any(TEXT_CONTENT in one for one in needed) and self._noted(parent).strays:
             return
-        missing = set.intersection(*map(set, needed)) or set()
-        if notes.strays and len(needed[0]) <= len(notes.strays):
-            # What is there in its place has been said to be wrong: now also what belongs there.
-            wanted = sorted(needed[0])
-            for number, name in zip(notes.strays, wanted, strict=False):
-                stray = self.mistakes.found[number]
-                label = words.tag(name, scope)
-                self.mistakes.found[number] = stray._replace(
-                    expected=f"{label}, which <{parent.name}> lacks",
-                    choices=(words.shown(name, scope), *stray.choices),
-                )
+        if not needed or self._stand_in(parent, sorted(needed[0]), scope):
             return
+        missing = frozenset.intersection(*needed)
         if missing:
             self._missing(parent, sorted(missing), scope)
         else:
             self._one_missing(parent, needed, scope)
+
+    def _stand_in(self, parent: Element, missing: Sequence[str], scope: Mapping[str, str]) -> bool:
+        """Whether what is missing has strays in its place: they are told what belongs there."""
+        strays = self._noted(parent).strays
+        if not missing or len(missing) > len(strays):
+            return False
+        for number, name in zip(strays, missing, strict=False):
+            stray = self.mistakes.found[number]
+            label = words.tag(name, scope)
+            choices = (words.shown(name, scope), *stray.choices)
+            self.mistakes.found[number] = stray._replace(
+                expected=f"{label}, which <{parent.name}> lacks",
+                choices=tuple(dict.fromkeys(choices)),
+            )
+        del strays[: len(missing)]
+        return True
 
     def _missing(
         self, parent: Element, missing: Sequence[str], scope: Mapping[str, str], where: str = ""
@@ -259,30 +338,43 @@ class Explainer:
                 self._keep(parent, "text-value", f"element <{parent.name}> is empty", "a text")
                 continue
             label = "an element" if name == ANY else words.tag(name, scope)
-            self._keep(parent, "element-missing", f"element <{parent.name}> lacks {label}{where}",
-                       f"{label} in <{parent.name}>", (words.shown(name, scope),))  # fmt: skip
+            self._keep(
+                parent,
+                "element-missing",
+                f"element <{parent.name}> lacks {label}{where}",
+                f"{label} in <{parent.name}>",
+                (words.shown(name, scope),),
+            )
 
     def _one_missing(
         self, parent: Element, needed: Sequence[frozenset[str]], scope: Mapping[str, str]
     ) -> None:
         """One of some things is missing."""
         sets = [sorted(one) for one in needed]
-        named = {one: "text" if one == TEXT_CONTENT else words.tag(one, scope)
-                 for names in sets for one in names}  # fmt: skip
+        named = {
+            one: "text" if one == TEXT_CONTENT else words.tag(one, scope)
+            for names in sets
+            for one in names
+        }
         choices = list(dict.fromkeys(" and ".join(named[one] for one in names) for names in sets))
         self._keep(
-            parent, "element-missing", f"element <{parent.name}> is not complete",
+            parent,
+            "element-missing",
+            f"element <{parent.name}> is not complete",
             words.choice_of(sorted(choices)),
             tuple(dict.fromkeys(words.shown(one, scope) for names in sets for one in names)),
-        )  # fmt: skip
+        )
 
     def text_between(self, parent: Element, state: State, scope: Mapping[str, str]) -> None:
         """A text beside elements where there may be none."""
+        self.first = self.first or parent
         notes = self._noted(parent)
-        if not notes.text:
+        if not notes.text and not _value_before_elements(parent, state):
             notes.text = True
             text = next(
-                one.strip() for one in parent.children if isinstance(one, str) and one.strip()
+                one.strip(SPACE)
+                for one in parent.children
+                if isinstance(one, str) and one.strip(SPACE)
             )
             self._text(parent, text, state, scope)
 
@@ -291,25 +383,35 @@ class Explainer:
         expected = f"no text in <{element.name}>"
         if choices:
             expected = f"elements only: {words.choice_of([f'<{one}>' for one in choices])}"
-        self._keep(element, "text-not-allowed",
-                   f"text {words.quoted(text)} is not allowed in <{element.name}>",
-                   expected, choices, text=True)  # fmt: skip
+        self._keep(
+            element,
+            "text-not-allowed",
+            f"text {words.quoted(text)} is not allowed in <{element.name}>",
+            expected,
+            choices,
+            text=True,
+        )
 
     def leaf(self, child: Element, state: State, scope: Mapping[str, str]) -> int:
         """An element without elements that does not fit; all that is still possible does then."""
+        self.first = self.first or child
         text = child.text
         values = contents.leaves(state.patterns)
-        if text.strip() and not values:
-            self._text(child, text.strip(), state, scope)
-        elif values and (text.strip() or not contents.element_names(state.patterns)):
+        if text.strip(SPACE) and not values:
+            self._text(child, text.strip(SPACE), state, scope)
+        elif values and (text.strip(SPACE) or not contents.element_names(state.patterns)):
             expected, choices = words.value_words(
                 [one for one in state.patterns if one is not NOT_ALLOWED], text
             )
-            if text.strip():
-                message = f"the text {words.quoted(text.strip())} of <{child.name}> is not allowed"
+            if text.strip(SPACE):
+                message = (
+                    f"the text {words.quoted(text.strip(SPACE))} of <{child.name}> is not allowed"
+                )
             else:
                 message = f"element <{child.name}> is empty"
-            self._keep(child, "text-value", message, expected, choices, text=bool(text.strip()))
+            self._keep(
+                child, "text-value", message, expected, choices, text=bool(text.strip(SPACE))
+            )
         else:
             self._lacking(child, state, scope)
         return state.alive
@@ -318,6 +420,7 @@ class Explainer:
         self, child: Element, name: str, opening: Opening, outer: State, scope: Mapping[str, str]
     ) -> tuple[State, State | None]:
         """A start tag with attributes that do not fit; see TagExplainer."""
+        self.first = self.first or child
         return self._tags.start_tag(child, name, opening, outer, scope)
 
 
@@ -334,33 +437,11 @@ def _needed(state: State) -> list[frozenset[str]]:
     ]
 
 
-class _Row:
-    """The child elements of an element: which names stand where."""
-
-    __slots__ = ("_numbers", "_places")
-
-    def __init__(self, parent: Element, scope: Mapping[str, str]) -> None:
-        self._numbers: dict[int, int] = {}
-        self._places: dict[str, list[int]] = {}
-        for number, one in enumerate(parent.elements()):
-            self._numbers[id(one)] = number
-            self._places.setdefault(element_name(one.name, scope), []).append(number)
-
-    def before(self, child: Element, name: str) -> int:
-        """How many of a name stand before a child."""
-        return bisect_left(self._places.get(name, ()), self._numbers[id(child)])
-
-    def behind(self, child: Element, name: str) -> bool:
-        """Whether one of a name stands behind a child."""
-        places = self._places.get(name, [])
-        return bool(places) and places[-1] > self._numbers[id(child)]
-
-    def earlier(self, child: Element) -> list[str]:
-        """The names that stand before a child."""
-        number = self._numbers[id(child)]
-        return [name for name, places in self._places.items() if places[0] < number]
-
-    def beside(self, child: Element, name: str) -> bool:
-        """Whether another child has a name."""
-        places = self._places.get(name, [])
-        return bool(places) and places != [self._numbers[id(child)]]
+def _value_before_elements(parent: Element, state: State) -> bool:
+    """Whether a text may be the value that is expected, and an element behind it is too much."""
+    if not state.valued or contents.element_names(state.patterns):
+        return False
+    if contents.takes_any_element(state.patterns):
+        return False
+    kinds = [one.__class__ for one in parent.children]
+    return str in kinds and Element in kinds[kinds.index(str) :]

@@ -38,9 +38,12 @@ class Files:
                 raise
             except InputError as error:
                 raise GrammarError(
-                    error.message, file=error.file, line=error.line, column=error.column,
+                    error.message,
+                    file=error.file,
+                    line=error.line,
+                    column=error.column,
                     remedy="a RELAX NG grammar in XML is expected",
-                ) from None  # fmt: skip
+                ) from None
             self._roots[path] = root
         return root
 
@@ -56,7 +59,7 @@ class Files:
             raise GrammarError(
                 f"the grammar cannot be read: {reason}",
                 file=path,
-                remedy="name a readable RELAX NG file (libvirt's are in /usr/share/libvirt/schemas)",
+                remedy="name a readable file; libvirt's are in /usr/share/libvirt/schemas",
             ) from None
 
     def target(self, place: Element) -> str:
@@ -74,8 +77,9 @@ class Files:
                 attribute="href",
             )
         if parts.fragment:
-            raise wrong(place, f"the href '{href}' must not name a part of a file",
-                        attribute="href")  # fmt: skip
+            raise wrong(
+                place, f"the href '{href}' must not name a part of a file", attribute="href"
+            )
         path = os.path.join(os.path.dirname(place.file), unquote(parts.path))
         path = os.path.normpath(path)
         if path not in self.texts and not os.path.isfile(path):

@@ -33,7 +33,7 @@ class Grammar:
         self._automaton: Automaton | None = None
 
     def check(self, root: Element) -> list[Mistake]:
-        """The mistakes in an element and all that is in it, in the document's order; [] for none."""
+        """The mistakes in an element and all that is in it, in document order."""
         if self._automaton is None or self._automaton.patterns.size > _KEPT:
             self._automaton = Automaton(self._start)
         patterns = self._automaton.patterns
@@ -41,6 +41,7 @@ class Grammar:
         walk = Walk(self._automaton, self._start)
         try:
             walk.run(root)
+            walk.explainer.finish()
         except (Exhausted, TooMany) as reason:
             element = walk.at or root
             why = f"it is mistake number {MOST:,}"
@@ -53,9 +54,14 @@ class Grammar:
 
 def _gave_up(element: Element, why: str) -> Mistake:
     return Mistake(
-        element, None, False, "gave-up", f"checking has ended at <{element.name}>: {why}",
-        "the mistakes before it to be mended first; what is behind it has not been checked", (),
-    )  # fmt: skip
+        element,
+        None,
+        False,
+        "gave-up",
+        f"checking has ended at <{element.name}>: {why}",
+        "the mistakes before it to be mended first; what is behind it has not been checked",
+        (),
+    )
 
 
 def read_grammar(path: str, *, texts: Mapping[str, bytes] | None = None) -> Grammar:

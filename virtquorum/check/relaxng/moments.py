@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DURATION", "MOMENTS", "Moment", "before"]
+__all__ = ["MOMENTS", "Moment", "before"]
 
 Moment: TypeAlias = tuple[bool, Fraction]
 
@@ -91,10 +91,6 @@ def _day_number(year: int, month: int, day: int) -> int:
     return 365 * year + year // 4 - year // 100 + year // 400 + (153 * month + 2) // 5 + day
 
 
-#: For each type: what reads it; None comes back for what is no such value.
-MOMENTS: Final = {name: _reader(form) for name, form in _FORMS.items()}
-
-
 def before(one: Moment, other: Moment) -> bool:
     """Whether a value is certainly earlier than another."""
     if one[0] == other[0]:
@@ -102,7 +98,7 @@ def before(one: Moment, other: Moment) -> bool:
     return one[1] + _LONGEST < other[1]
 
 
-def DURATION(text: str) -> tuple[Fraction, Fraction] | None:  # noqa: N802 - it stands with MOMENTS
+def _duration(text: str) -> tuple[Fraction, Fraction] | None:
     """Months and seconds of a duration; None for what is none."""
     found = _DURATION.fullmatch(text)
     if found is None:
@@ -113,3 +109,10 @@ def DURATION(text: str) -> tuple[Fraction, Fraction] | None:  # noqa: N802 - it 
     sign = -1 if found[1] else 1
     whole = seconds + 60 * (minutes + 60 * (hours + 24 * days))
     return sign * (12 * years + months), sign * whole
+
+
+#: For each type: what reads it; None comes back for what is no such value.
+MOMENTS: Final[dict[str, Callable[[str], object]]] = {
+    "duration": _duration,
+    **{name: _reader(form) for name, form in _FORMS.items()},
+}

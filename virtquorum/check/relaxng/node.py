@@ -27,8 +27,17 @@ class Node:
     what it excepts).  ``number`` counts nodes in the order of reading.
     """
 
-    __slots__ = ("children", "datatype", "definition", "kind", "name_class", "number", "place",
-                 "text", "value")  # fmt: skip
+    __slots__ = (
+        "children",
+        "datatype",
+        "definition",
+        "kind",
+        "name_class",
+        "number",
+        "place",
+        "text",
+        "value",
+    )
 
     def __init__(
         self, kind: str, place: Element, number: int, children: Sequence[Node] = ()

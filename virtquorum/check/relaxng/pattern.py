@@ -13,6 +13,7 @@ makes them.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ __all__ = [
     "Text",
     "Value",
 ]
+
+#: What white space by XML's definition parts; str.split knows more of it.
+_WORD: Final = re.compile("[^ \\t\\r\\n]+")
 
 
 class Pattern:
@@ -157,7 +161,7 @@ class List(Pattern):
         if text is None:
             return NOT_ALLOWED
         rest = self.content
-        for word in text.split():
+        for word in _WORD.findall(text):
             rest = rest.text(word, scope, patterns)
             if rest is NOT_ALLOWED:
                 return NOT_ALLOWED

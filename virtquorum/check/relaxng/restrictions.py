@@ -48,11 +48,17 @@ class _Checker:
         for outer in around:
             if kind in _WITHIN[outer]:
                 where = "for the root" if outer == "start" else f"in <{outer}>"
-                raise wrong(node.place, f"<{node.place.name}> is not allowed {where}",
-                            "section 7.1 of the RELAX NG specification says what is")  # fmt: skip
+                raise wrong(
+                    node.place,
+                    f"<{node.place.name}> is not allowed {where}",
+                    "section 7.1 of the RELAX NG specification says what is",
+                )
         if depth > _DEPTH:
-            raise wrong(node.place, f"patterns stand in each other more than {_DEPTH} deep",
-                        "put some into an element")  # fmt: skip
+            raise wrong(
+                node.place,
+                f"patterns stand in each other more than {_DEPTH} deep",
+                "put some into an element",
+            )
         if kind == "element":
             if node.number not in self.begun:
                 self.begun.add(node.number)
@@ -70,8 +76,11 @@ class _Checker:
         assert definition is not None
         assert definition.node is not None
         if definition in self.open:
-            raise wrong(node.place, f"the definition of '{definition.name}' stands for itself",
-                        "put an <element> between them")  # fmt: skip
+            raise wrong(
+                node.place,
+                f"the definition of '{definition.name}' stands for itself",
+                "put an <element> between them",
+            )
         if (definition, around) in self.done:
             return
         self.open.append(definition)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from virtquorum.check.relaxng import contents, words
 from virtquorum.check.relaxng.contents import ANY
 from virtquorum.check.relaxng.mistake import MOST, Mistake, Mistakes
 from virtquorum.check.relaxng.pattern import NOT_ALLOWED, Attribute
 from virtquorum.check.relaxng.scope import attribute_name, declares
+from virtquorum.xml.document import Document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from virtquorum.xml.document import Element
 
 __all__ = ["TagExplainer"]
+
+#: How many attributes of a parent, and values of each, are tried for what they choose; how many
+#: values are worth naming.
+_KEYS: Final = 8
+_VALUES: Final = 20
+_PARENT_VALUES: Final = 2
 
 
 class _Stray(NamedTuple):
@@ -43,15 +50,17 @@ class TagExplainer:
         """
         number = len(self.mistakes.found)
         state, strays = self._attributes(child, opening.child, scope)
-        state = self._closed(child, state, strays, scope)
-        for stray in strays:
-            self._not_allowed(child, stray, scope)
         if strays:
             # Maybe the parent's attributes have chosen the wrong alternative.
             other = self._elsewhere(child, name, outer, scope)
             if other is not None:
-                del self.mistakes.found[number + 1 :]
+                del self.mistakes.found[number:]
+                self._not_allowed_here(child, name, strays[0], outer, scope)
                 return other, opening.after(opening.child.alive)
+        state = self._closed(child, state, strays, scope)
+        for stray in strays:
+            names = [words.shown(one, scope) for one in stray.free]
+            self._stray(child, stray.written, names, None)
         return state, None
 
     def _attributes(
@@ -92,19 +101,32 @@ class TagExplainer:
         return state, strays
 
     def _follows(
-        self, child: Element, state: State, names: Sequence[tuple[str, str]],
+        self,
+        child: Element,
+        state: State,
+        names: Sequence[tuple[str, str]],
         scope: Mapping[str, str],
-    ) -> State | None:  # fmt: skip
+    ) -> State | None:
         """The state behind a start tag with some more attributes; None where they do not fit."""
-        automaton = self.automaton
+        after = self._after(child, state, names, scope)
+        closed = self.automaton.closed(after) if after is not None else None
+        return closed if closed is not None and closed.alive else None
+
+    def _after(
+        self,
+        child: Element,
+        state: State,
+        names: Sequence[tuple[str, str]],
+        scope: Mapping[str, str],
+    ) -> State | None:
+        """The state behind some attributes; None where they do not fit."""
         for written, key in names:
-            step = automaton.step(state, key)
+            step = self.automaton.step(state, key)
             after = step.after(child.attributes[written], scope) if step is not None else None
             if after is None:
                 return None
             state = after
-        closed = automaton.closed(state)
-        return closed if closed.alive else None
+        return state
 
     def _closed(
         self, child: Element, state: State, strays: list[_Stray], scope: Mapping[str, str]
@@ -162,22 +184,71 @@ class TagExplainer:
         value = child.attributes[written]
         expected, choices = words.value_words(step.contents, value)
         self.mistakes.add(
-            Mistake(child, written, False, "attribute-value",
-                    f"the value {words.quoted(value)} of attribute '{written}' is not allowed",
-                    expected, choices)
-        )  # fmt: skip
+            Mistake(
+                child,
+                written,
+                False,
+                "attribute-value",
+                f"the value {words.quoted(value)} of attribute '{written}' is not allowed",
+                expected,
+                choices,
+            )
+        )
 
     def _misspelled(
-        self, child: Element, written: str, free: Sequence[str], meant: str,
+        self,
+        child: Element,
+        written: str,
+        free: Sequence[str],
+        meant: str,
         scope: Mapping[str, str],
-    ) -> None:  # fmt: skip
+    ) -> None:
         names = [words.shown(one, scope) for one in free]
         near = words.shown(meant, scope)
         names = [near, *(one for one in names if one != near)]
         self._stray(child, written, names, near)
 
-    def _not_allowed(self, child: Element, stray: _Stray, scope: Mapping[str, str]) -> None:
-        self._stray(child, stray.written, [words.shown(one, scope) for one in stray.free], None)
+    def _not_allowed_here(
+        self, child: Element, name: str, stray: _Stray, outer: State, scope: Mapping[str, str]
+    ) -> None:
+        """An attribute that belongs to another alternative than the parent's attributes chose."""
+        names = [words.shown(one, scope) for one in stray.free]
+        hint = self._choosing(child, name, outer, scope)
+        expected = words.choice_of([f"'{one}'" for one in names]) if names else "none"
+        if hint is not None:
+            expected += f" here, or {hint}"
+        self._stray(child, stray.written, names, None, expected, " here")
+
+    def _choosing(
+        self, child: Element, name: str, outer: State, scope: Mapping[str, str]
+    ) -> str | None:
+        """What on the parent would choose the alternative that an element fits."""
+        parent = child.parent
+        if parent is child.document:
+            return None
+        assert not isinstance(parent, Document)
+        written = list(_names(parent, scope))
+        keys = dict.fromkeys(
+            (*(key for _, key in written), *contents.attribute_names(outer.patterns))
+        )
+        found: dict[str, list[str]] = {}
+        for key in list(keys)[:_KEYS]:
+            state = self._after(parent, outer, [one for one in written if one[1] != key], scope)
+            step = self.automaton.step(state, key) if state is not None else None
+            if step is None:
+                continue
+            for value in words.values_of(step.contents)[:_VALUES]:
+                after = step.after(value, scope)
+                opening = after and self.automaton.opening(self.automaton.closed(after), name)
+                if opening and self._follows(
+                    child, opening.child, list(_names(child, scope)), scope
+                ):
+                    found.setdefault(words.shown(key, scope), []).append(value)
+        if len(found) != 1:
+            return None
+        ((key, values),) = found.items()
+        choice = " or ".join(f"{key}='{one}'" for one in values[:_PARENT_VALUES])
+        return f"{choice} on <{parent.name}>" if len(values) <= _PARENT_VALUES else None
 
     def _instead(
         self, child: Element, stray: _Stray, missing: str, scope: Mapping[str, str]
@@ -191,28 +262,47 @@ class TagExplainer:
         self._stray(child, stray.written, names, None, f"'{name}', which <{child.name}> lacks")
 
     def _stray(
-        self, child: Element, written: str, names: Sequence[str], near: str | None,
+        self,
+        child: Element,
+        written: str,
+        names: Sequence[str],
+        near: str | None,
         expected: str | None = None,
-    ) -> None:  # fmt: skip
-        if not names:
+        here: str = "",
+    ) -> None:
+        if not names and expected is None:
             expected = f"no more attributes on <{child.name}>"
         if expected is None:
             expected = words.choice_of(
                 [f"'{one}'" for one in names], near=None if near is None else f"'{near}'"
             )
         self.mistakes.add(
-            Mistake(child, written, False, "attribute-not-allowed",
-                    f"attribute '{written}' is not allowed on <{child.name}>", expected, tuple(names))
-        )  # fmt: skip
+            Mistake(
+                child,
+                written,
+                False,
+                "attribute-not-allowed",
+                f"attribute '{written}' is not allowed on <{child.name}>{here}",
+                expected,
+                tuple(names),
+            )
+        )
 
     def _missing(self, child: Element, names: Sequence[str], scope: Mapping[str, str]) -> None:
         shown = [words.shown(one, scope) if one != ANY else "any" for one in names]
         quoted = [f"'{one}'" for one in shown]
         lacks = f"attribute {quoted[0]}" if len(names) == 1 else words.choice_of(quoted)
         self.mistakes.add(
-            Mistake(child, None, False, "attribute-missing", f"element <{child.name}> lacks {lacks}",
-                    f"{lacks} on <{child.name}>", tuple(shown))
-        )  # fmt: skip
+            Mistake(
+                child,
+                None,
+                False,
+                "attribute-missing",
+                f"element <{child.name}> lacks {lacks}",
+                f"{lacks} on <{child.name}>",
+                tuple(shown),
+            )
+        )
 
 
 def _names(child: Element, scope: Mapping[str, str]) -> Iterator[tuple[str, str]]:

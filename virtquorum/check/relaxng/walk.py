@@ -46,16 +46,25 @@ class Walk:
         resumed: State | None = None
         children: Iterator[Child] = iter((root,))
         stack: list[
-            tuple[Iterator[Child], State, State, State, Element | None, Opening | None,
-                  State | None, Mapping[str, str]]
-        ] = []  # fmt: skip
+            tuple[
+                Iterator[Child],
+                State,
+                State,
+                State,
+                Element | None,
+                Opening | None,
+                State | None,
+                Mapping[str, str],
+            ]
+        ] = []
         while True:
             for child in children:
                 if child.__class__ is not Element:
-                    if child.__class__ is str and child.strip(_SPACE):  # type: ignore[union-attr]
+                    if child.__class__ is str and child.strip(_SPACE):
                         after = automaton.after_text(state)
                         if after is None:
-                            explainer.text_between(parent, state, scope)  # type: ignore[arg-type]
+                            assert parent is not None
+                            explainer.text_between(parent, state, scope)
                         else:
                             state = after
                     continue
@@ -103,8 +112,14 @@ class Walk:
                             (children, state, before, first, parent, opening, resumed, scope)
                         )
                         children, before, first, parent, opening, resumed, scope = (
-                            iter(inside), found.child, inner, child, found, resume, within,
-                        )  # fmt: skip
+                            iter(inside),
+                            found.child,
+                            inner,
+                            child,
+                            found,
+                            resume,
+                            within,
+                        )
                         state = inner
                         break
                 else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from virtquorum.check.relaxng.contents import leaves
 from virtquorum.check.relaxng.name_class import split_name
 from virtquorum.check.relaxng.pattern import Data, List, Text, Value
+from virtquorum.check.relaxng.regular import LONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,16 +32,30 @@ _TEXT: Final = 60
 _PATTERN: Final = 100
 
 _KINDS: Final = {
-    "anyURI": "a URI", "boolean": "'true', 'false', '1' or '0'", "decimal": "a number",
-    "float": "a number", "double": "a number", "date": "a date as 2024-12-31",
-    "dateTime": "a date and time as 2024-12-31T23:59:59", "time": "a time as 23:59:59",
-    "gYear": "a year", "gYearMonth": "a month as 2024-12", "duration": "a duration as P1DT2H",
-    "language": "a language as 'en-GB'", "hexBinary": "bytes in hexadecimal",
-    "base64Binary": "bytes in base64", "NCName": "a name without a colon", "ID": "a name without a colon",
-    "IDREF": "a name without a colon", "Name": "a name", "QName": "a name, with a declared prefix or none",
-    "NMTOKEN": "a word of letters, digits and '.-_:'", "string": "a text", "token": "a text",
+    "anyURI": "a URI",
+    "boolean": "'true', 'false', '1' or '0'",
+    "decimal": "a number",
+    "float": "a number",
+    "double": "a number",
+    "date": "a date as 2024-12-31",
+    "dateTime": "a date and time as 2024-12-31T23:59:59",
+    "time": "a time as 23:59:59",
+    "gYear": "a year",
+    "gYearMonth": "a month as 2024-12",
+    "duration": "a duration as P1DT2H",
+    "language": "a language as 'en-GB'",
+    "hexBinary": "bytes in hexadecimal",
+    "base64Binary": "bytes in base64",
+    "NCName": "a name without a colon",
+    "ID": "a name without a colon",
+    "IDREF": "a name without a colon",
+    "Name": "a name",
+    "QName": "a name, with a declared prefix or none",
+    "NMTOKEN": "a word of letters, digits and '.-_:'",
+    "string": "a text",
+    "token": "a text",
     "normalizedString": "a text",
-}  # fmt: skip
+}
 
 
 def quoted(text: str) -> str:
@@ -112,10 +127,11 @@ def value_words(contents: Sequence[Pattern], given: str) -> tuple[str, tuple[str
     near = nearest(given.strip(), values)
     values = list(dict.fromkeys((*near, *values)))
     kinds = list(
-        dict.fromkeys(_kind(one) for one in leaves(contents) if not isinstance(one, Value))
+        dict.fromkeys(_kind(one, given) for one in leaves(contents) if not isinstance(one, Value))
     )
     if not values:
-        return _either(kinds) or "nothing", ()
+        words = _either(kinds) or "nothing"
+        return f"{words}, of at most {LONGEST:,} characters" if len(given) > LONGEST else words, ()
     words = choice_of([f"'{one}'" for one in values])
     if kinds:
         words = f"{words} or {_either(kinds)}"
@@ -128,23 +144,23 @@ def _either(kinds: Sequence[str]) -> str:
     return " or ".join(kinds[:4]) + (", …" if len(kinds) > 4 else "")
 
 
-def _kind(pattern: Pattern) -> str:
+def _kind(pattern: Pattern, given: str) -> str:
     if isinstance(pattern, Text):
         return "any text"
     if isinstance(pattern, List):
         return f"words between spaces, each {value_words((pattern.content,), '')[0]}"
     assert isinstance(pattern, Data)
-    words = _datatype(pattern.datatype)
+    words = _datatype(pattern.datatype, given)
     if pattern.but is not None:
         words += f", but not {value_words((pattern.but,), '')[0].removeprefix('one of ')}"
     return words
 
 
-def _datatype(datatype: Datatype) -> str:
+def _datatype(datatype: Datatype, given: str) -> str:
     form = datatype.form
     patterns = [one.written for one in datatype.patterns]
     if form.digits or form.ordered:
-        number = _number(datatype)
+        number = _number(datatype, given)
         patterns = [one for one in patterns if one not in {"[0-9]+", "-?[0-9]+"}]
         return _with(number, patterns)
     sizes = dict(datatype.parameters)
@@ -170,8 +186,15 @@ def _with(words: str, patterns: Sequence[str]) -> str:
     return f"{words} that matches {spelled}"
 
 
-def _number(datatype: Datatype) -> str:
+def _number(datatype: Datatype, given: str) -> str:
     form = datatype.form
+    if (
+        {name for name, _ in datatype.parameters} <= {"pattern"}
+        and form.digits
+        and not given.strip().lstrip("+-").isdigit()
+    ):
+        # How large it may be is no matter where there is no number.
+        return "a whole number" if form.low != 0 else "a whole number of at least 0"
     low: Any = form.low
     high: Any = form.high
     found = dict(datatype.parameters)
