@@ -10,9 +10,10 @@ __all__ = ["schema_directory", "schema_names"]
 def schema_directory() -> str:
     """The directory of the schemas; raises FileNotFoundError if the installation lacks it."""
     package = os.path.dirname(os.path.realpath(__file__))
-    for one in (os.path.join(package, "schemas"), os.path.join(os.path.dirname(package), "schemas")):
-        if os.path.isdir(one):
-            return one
+    for folder in (package, os.path.dirname(package)):
+        found = os.path.join(folder, "schemas")
+        if os.path.isdir(found):
+            return found
     raise FileNotFoundError(f"no schemas beside {package}: the installation is incomplete")
 
 

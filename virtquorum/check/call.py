@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from virtquorum.check.engine import Checker, Options, unread
+from virtquorum.check.engine import Checker, unread
 from virtquorum.check.grammar import find_libvirt_schemas
+from virtquorum.check.options import Options
 from virtquorum.check.selection import Selection
 from virtquorum.errors import InputError
 from virtquorum.xml.document import Document

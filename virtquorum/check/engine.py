@@ -1,14 +1,13 @@
 """From a document to its findings: the grammar, the rules, and what the comments keep back.
 
 ``Checker`` holds what is decided once for a run and what is built once:
-grammars and the tables of rules.  It decides by the explainer of our own
-alone, which is bounded in time and memory; ``screen.py`` is the fast way to
-the commonest answer, that there is nothing to find.
+grammars and the tables of rules.  It decides by the explainer of our own,
+which is bounded in time and memory.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from virtquorum.check.finding import Severity
 from virtquorum.check.rule import Problem, Rule, positions
@@ -21,40 +20,25 @@ from virtquorum.errors import (
     WrongRootError,
 )
 from virtquorum.model.image import Quorum
-from virtquorum.model.node import Node, node
-from virtquorum.xml.document import DEFAULT_LIMITS, Document, Limits
+from virtquorum.xml.document import Document
 from virtquorum.xml.domain import ROOTS, Domain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from virtquorum.check.finding import Finding
-    from virtquorum.check.place import Placer
+    from virtquorum.check.options import Options
     from virtquorum.check.relaxng import Grammar, Mistake
     from virtquorum.model.disk import Disk
     from virtquorum.xml.document import Element
 
-__all__ = ["Checked", "Checker", "Options", "Rules", "unread"]
+    #: What libxml2 thinks of a document, 'valid', 'refused' or 'unknown', and its words.
+    Ask: TypeAlias = Callable[[], tuple[str, str]]
 
-GrammarChoice = Literal["rng", "xsd", "both"]
+#: What a comment has that keeps findings back.
+MARK: Final = b"virtquorum:"
 
-
-@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
-class Options(Node):
-    """What is decided once for a run.
-
-    ``libvirt_schemas`` is the directory of libvirt's grammars, None where
-    there is none: then only disks are checked.  ``schema`` is a RELAX NG file
-    that takes the place of all grammars.  ``takes`` says by code and
-    severity which findings are wanted.
-    """
-
-    libvirt_schemas: str | None = None
-    schema: str | None = None
-    grammar: GrammarChoice = "rng"
-    images: bool = False
-    limits: Limits = DEFAULT_LIMITS
-    takes: Callable[[str, Severity], bool] | None = None
+__all__ = ["MARK", "Checked", "Checker", "Rules", "unread"]
 
 
 class Checked(NamedTuple):
@@ -70,6 +54,11 @@ class Checked(NamedTuple):
     hidden: int = 0
     remarks: tuple[str, ...] = ()
     root: str = ""
+
+    @property
+    def clean(self) -> bool:
+        """Whether there is nothing at all to say."""
+        return not self.findings and self.readable and not self.hidden and not self.remarks
 
 
 class Rules:
@@ -93,15 +82,12 @@ class Rules:
         return found
 
     def problems(
-        self, root: Element | None, data: bytes, disks: Sequence[Disk]
+        self, root: Element, data: bytes, disks: Sequence[Disk]
     ) -> Iterator[tuple[Rule, Problem]]:
-        """What the rules find; without ``root`` a hint of a 'document' rule is taken for it."""
+        """What the rules find in a document and its disks."""
         for one in self.of("document"):
             if one.hint in data and one.check is not None:
-                if root is None:
-                    yield one, _HINTED
-                else:
-                    yield from ((one, problem) for problem in one.check(root))  # type: ignore[arg-type]
+                yield from ((one, problem) for problem in one.check(root))  # type: ignore[arg-type]
         if not disks:
             return
         for one in self.of("disks"):
@@ -124,10 +110,6 @@ class Rules:
                         yield one, problem
 
 
-#: Says that a rule may find something in a document whose elements are not at hand.
-_HINTED = Problem(None, "")  # type: ignore[arg-type]
-
-
 class Checker:
     """Checks documents, one after the other."""
 
@@ -136,23 +118,26 @@ class Checker:
         self.rules = Rules(options.takes)
         self._grammars: dict[str, tuple[Grammar | None, bool, str | None]] = {}
 
-    def check_bytes(self, raw: bytes, name: str, *, refused: str | None = None) -> Checked:
+    def prepare(self, root: str) -> None:
+        """Load what documents of a root element need."""
+        if self.options.grammar != "xsd":
+            self._grammar(root)
+
+    def check_bytes(self, raw: bytes, name: str, *, libxml2: Ask | None = None) -> Checked:
         """Check the bytes of a file.
 
-        ``refused`` is what libxml2 says against the document, None where it
-        was not asked or accepts it.  Raises an InputError only for what is
-        wrong with a grammar.
+        ``libxml2`` says what libxml2 thinks of the document: 'valid' spares
+        the explainer, 'refused' comes with its words.  Raises an InputError
+        only for what is wrong with a grammar.
         """
         try:
             document = Document.from_bytes(raw, name, self.options.limits)
         except InputError as error:
             return unread(error)
-        return self.check(document, refused=refused)
+        return self.check(document, libxml2=libxml2)
 
-    def check(self, document: Document, *, refused: str | None = None) -> Checked:
+    def check(self, document: Document, *, libxml2: Ask | None = None) -> Checked:
         """Check a document that has been read; see check_bytes."""
-        from virtquorum.check.place import Placer
-
         root = document.root
         remarks: list[str] = []
         domain = Domain(document) if root.name in ROOTS else None
@@ -161,7 +146,8 @@ class Checker:
         if self.options.images and disks:
             problems += self._images(disks)
         mistakes: list[Mistake] = []
-        if self.options.grammar != "xsd" or domain is None:
+        verdict, words = libxml2() if libxml2 is not None else ("unknown", "")
+        if verdict != "valid" and (self.options.grammar != "xsd" or domain is None):
             grammar, whole, remark = self._grammar(root.name)
             if remark is not None:
                 remarks.append(remark)
@@ -170,15 +156,15 @@ class Checker:
             if grammar is not None:
                 for one in [root] if whole else [disk.location for disk in disks]:
                     mistakes += grammar.check(one)  # type: ignore[arg-type]
-                if refused is not None and not mistakes and whole:
-                    problems.append((rule("VQ012"), Problem(root, f"libxml2 says: {refused}")))
+                if verdict == "refused" and not mistakes and whole:
+                    problems.append((rule("VQ012"), Problem(root, f"libxml2 says: {words}")))
         if self.options.grammar != "rng" and disks and self.options.schema is None:
             from virtquorum.check.xsd import xsd_problems
 
             found = xsd_problems([disk.location for disk in disks])  # type: ignore[misc]
             problems += _without_repeats(found, problems, mistakes)
         problems += _of_grammar(mistakes, problems)
-        findings, hidden = self._findings(problems, Placer(document))
+        findings, hidden = self._findings(problems, document)
         return Checked(findings, True, hidden, tuple(remarks), root.name)
 
     def _images(self, disks: Sequence[Disk]) -> list[tuple[Rule, Problem]]:
@@ -189,13 +175,17 @@ class Checker:
         return list(image_problems(disks))
 
     def _findings(
-        self, problems: Sequence[tuple[Rule, Problem]], placer: Placer
+        self, problems: Sequence[tuple[Rule, Problem]], document: Document
     ) -> tuple[list[Finding], int]:
         """The problems as findings in order of place, and how many the comments keep back."""
+        if not problems and MARK not in document.data:
+            return [], 0
         from virtquorum.check.comments import Ignores
+        from virtquorum.check.place import Placer
 
+        placer = Placer(document)
         takes = self.options.takes
-        ignores = Ignores(placer.document)
+        ignores = Ignores(document)
         hidden = 0
         findings = []
         for one, problem in problems:

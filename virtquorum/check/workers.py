@@ -1,21 +1,13 @@
-"""Many documents over processes that can be stopped.
-
-Each process takes its share of the files, screens them, and checks those that
-are not clean.  One that does not answer while it screens is killed (see
-``screen.py``), and another goes on behind the file, which is then checked
-without libxml2.  Files are read where they are checked.
-"""
+"""Many documents over several processes; files are read where they are checked."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import select
 import signal
 import struct
-import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from virtquorum.check.engine import Checked, Checker, unread
 from virtquorum.errors import UnreadableError
@@ -23,93 +15,77 @@ from virtquorum.errors import UnreadableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from virtquorum.check.engine import Options
-    from virtquorum.check.screen import Screen
+    from virtquorum.check.libxml2 import Verdicts
+    from virtquorum.check.options import Item, Options
 
-__all__ = ["Item", "check_items", "read_file"]
+__all__ = ["check_items"]
 
-#: Seconds that libxml2 may take for one file before its process is killed.
-PATIENCE: Final = 1.0
 #: So many files are worth another process.
-_SHARE: Final = 24
+_SHARE: Final = 40
 _HEAD: Final = struct.Struct("=cI")
-_CLEAN, _FOUND, _BEGUN, _FAILED = b"C", b"F", b"B", b"X"
-_NOTHING: Final = Checked([])
-
-
-class Item(NamedTuple):
-    """A document to check: its name, and its bytes if it is no file of that name."""
-
-    name: str
-    raw: bytes | None = None
-
-
-def read_file(path: str, size: int) -> bytes:
-    """The bytes of a file, at most one more than ``size``; raises UnreadableError."""
-    try:
-        with open(path, "rb", buffering=0) as file:
-            parts = []
-            left = size + 1
-            while left > 0 and (part := file.read(left)):
-                parts.append(part)
-                left -= len(part)
-            return parts[0] if len(parts) == 1 else b"".join(parts)
-    except OSError as error:
-        raise UnreadableError.of(error, path) from None
+_CLEAN, _FOUND, _FAILED = b"C", b"F", b"X"
 
 
 def check_items(
     items: Sequence[Item],
     options: Options,
     *,
+    verdicts: Verdicts | None = None,
     processes: int | None = None,
-    progress: Callable[[int], None] | None = None,
 ) -> Iterator[Checked]:
     """Check documents; the results come in the order of the items.
 
-    ``processes`` is how many work at once, as many as there are cores unless
-    given; ``progress`` is called with the number of results so far.  Raises
-    InputError for a grammar that cannot be used.
+    ``verdicts`` says what libxml2 thinks of each, and spares the explainer
+    where that is nothing bad.  ``processes`` is how many work at once, as
+    many as there are cores unless given.  Raises InputError for a grammar
+    that cannot be used.
     """
     if processes is None:
         processes = len(os.sched_getaffinity(0))
-    count = max(1, min(processes, len(items) // _SHARE))
+    count = min(processes, len(items) // _SHARE)
     checker = Checker(options)
-    screen = _screen(checker)
-    if screen is not None and count > 1:
-        screen.prepare("domain")
+    if count < 2:
+        for item in items:
+            yield _checked(item, checker, verdicts)
+        return
+    checker.prepare("domain")  # once, before there are several processes
     shares = [_Share(range(number, len(items), count)) for number in range(count)]
-    work = _Work(items, checker, screen)
     try:
         for share in shares:
-            share.start(work)
+            share.start(items, checker)
         results: dict[int, Checked] = {}
         for number in range(len(items)):
             while number not in results:
-                _receive(shares, work, results)
-            if progress is not None:
-                progress(number + 1)
+                _receive(shares, items, results)
             yield results.pop(number)
     finally:
         for share in shares:
             share.stop()
 
 
-def _screen(checker: Checker) -> Screen | None:
-    options = checker.options
-    if options.images or options.grammar != "rng":
-        return None
-    from virtquorum.check.screen import Screen
+def _checked(item: Item, checker: Checker, verdicts: Verdicts | None = None) -> Checked:
+    # Asked for each document, whether it is needed or not: verdicts come in order.
+    ask = None if verdicts is None else _once(verdicts)
+    try:
+        raw = item.read(checker.options.limits.size)
+        return checker.check_bytes(raw, item.name, libxml2=ask)
+    except UnreadableError as error:
+        return unread(error)
+    finally:
+        if ask is not None:
+            ask()
 
-    return Screen(options, checker.rules)
 
+def _once(verdicts: Verdicts) -> Callable[[], tuple[str, str]]:
+    """A function that takes the next verdict when it is first called, and says it again later."""
+    found: list[tuple[str, str]] = []
 
-class _Work(NamedTuple):
-    """What a process inherits."""
+    def ask() -> tuple[str, str]:
+        if not found:
+            found.append(verdicts.next())
+        return found[0]
 
-    items: Sequence[Item]
-    checker: Checker
-    screen: Screen | None
+    return ask
 
 
 class _Share:
@@ -121,25 +97,16 @@ class _Share:
         self.pipe = -1
         self.process = 0
         self.buffer = bytearray()
-        self.since = 0.0
-        self.screening = True
 
-    @property
-    def finished(self) -> bool:
-        return self.done == len(self.numbers)
-
-    def start(self, work: _Work, *, screened: bool = True) -> None:
-        """Start a process on what is left; the first item without the screen where told."""
+    def start(self, items: Sequence[Item], checker: Checker) -> None:
+        """Start the process."""
         mine, theirs = os.pipe()
         process = os.fork()
         if process == 0:
             os.close(mine)
-            _work(work, self.numbers[self.done :], theirs, screened=screened)
+            _work([items[number] for number in self.numbers], checker, theirs)
         os.close(theirs)
         self.pipe, self.process = mine, process
-        self.buffer.clear()
-        self.screening = screened
-        self.since = time.monotonic()
 
     def stop(self) -> None:
         """End the process, whatever it does."""
@@ -151,14 +118,19 @@ class _Share:
             self.process = 0
 
 
-def _work(work: _Work, numbers: Sequence[int], pipe: int, *, screened: bool) -> None:
+def _work(items: Sequence[Item], checker: Checker, pipe: int) -> None:
     """The process: checks its items and writes the results; never returns."""
+    import pickle
+
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        for number in numbers:
-            _check(work, work.items[number], pipe, screened=screened)
-            screened = True
+        for item in items:
+            checked = _checked(item, checker)
+            if checked.clean:
+                os.write(pipe, _HEAD.pack(_CLEAN, 0))
+            else:
+                _send(pipe, _FOUND, pickle.dumps(checked))
         code = 0
     except BrokenPipeError:
         pass
@@ -171,28 +143,13 @@ def _work(work: _Work, numbers: Sequence[int], pipe: int, *, screened: bool) -> 
 
 def _portable(error: BaseException) -> BaseException:
     """An exception that can go through a pipe."""
+    import pickle
+
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
-
-
-def _check(work: _Work, item: Item, pipe: int, *, screened: bool) -> None:
-    try:
-        size = work.checker.options.limits.size
-        raw = item.raw if item.raw is not None else read_file(item.name, size)
-    except UnreadableError as error:
-        _send(pipe, _FOUND, pickle.dumps(unread(error)))
-        return
-    refused = None
-    if screened and work.screen is not None:
-        clean, refused = work.screen.look(raw)
-        if clean:
-            os.write(pipe, _HEAD.pack(_CLEAN, 0))
-            return
-    _send(pipe, _BEGUN, b"")
-    _send(pipe, _FOUND, pickle.dumps(work.checker.check_bytes(raw, item.name, refused=refused)))
 
 
 def _send(pipe: int, kind: bytes, body: bytes) -> None:
@@ -201,29 +158,22 @@ def _send(pipe: int, kind: bytes, body: bytes) -> None:
         data = data[os.write(pipe, data) :]
 
 
-def _receive(shares: Sequence[_Share], work: _Work, results: dict[int, Checked]) -> None:
-    """Wait for what the processes say, and for those that say nothing for too long."""
-    busy = [share for share in shares if not share.finished]
-    now = time.monotonic()
-    waits = [share.since + PATIENCE - now for share in busy if share.screening]
-    ready, _, _ = select.select(
-        [share.pipe for share in busy], [], [], max(0.0, min(waits)) if waits else None
-    )
+def _receive(shares: Sequence[_Share], items: Sequence[Item], results: dict[int, Checked]) -> None:
+    """Wait for what the processes say."""
+    busy = [share for share in shares if share.done < len(share.numbers)]
+    ready, _, _ = select.select([share.pipe for share in busy], [], [])
     for share in busy:
         if share.pipe in ready:
-            _read(share, work, results)
-        elif share.screening and time.monotonic() - share.since >= PATIENCE:
-            share.stop()
-            share.start(work, screened=False)
+            _read(share, items, results)
 
 
-def _read(share: _Share, work: _Work, results: dict[int, Checked]) -> None:
+def _read(share: _Share, items: Sequence[Item], results: dict[int, Checked]) -> None:
+    import pickle
+
     data = os.read(share.pipe, 1 << 16)
     if not data:
-        share.stop()
-        name = work.items[share.numbers[share.done]].name
+        name = items[share.numbers[share.done]].name
         raise RuntimeError(f"the process that checked {name} ended without an answer")
-    share.since = time.monotonic()
     buffer = share.buffer
     buffer += data
     at = 0
@@ -233,14 +183,9 @@ def _read(share: _Share, work: _Work, results: dict[int, Checked]) -> None:
             break
         body = bytes(buffer[at + _HEAD.size : at + _HEAD.size + size])
         at += _HEAD.size + size
-        if kind == _BEGUN:
-            share.screening = False
-            continue
         if kind == _FAILED:
             raise pickle.loads(body)  # noqa: S301 - from our own process
-        share.screening = True
-        results[share.numbers[share.done]] = (
-            _NOTHING if kind == _CLEAN else pickle.loads(body)  # noqa: S301 - likewise
-        )
+        number = share.numbers[share.done]
+        results[number] = Checked([]) if kind == _CLEAN else pickle.loads(body)  # noqa: S301
         share.done += 1
     del buffer[:at]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from virtquorum.check.workers import Item
+from virtquorum.check.options import Item
 from virtquorum.cli.files import STDIN, file_name, nothing_found, real_path, xml_files
 from virtquorum.errors import UnreadableError, UsageError
-from virtquorum.report.report import FileResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from virtquorum.check.engine import Checked
     from virtquorum.cli.streams import Streams
     from virtquorum.errors import InputError
+    from virtquorum.report.report import FileResult
 
 __all__ = ["Chosen"]
 
@@ -102,6 +102,7 @@ class Chosen:
     def failed(self, results: Sequence[FileResult]) -> list[FileResult]:
         """Directories that could not be read, or in which there was nothing to check."""
         from virtquorum.check.engine import unread
+        from virtquorum.report.report import FileResult
 
         failures = list(self._failures)
         checked = {one.path for one in results}

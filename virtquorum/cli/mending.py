@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from virtquorum.check.engine import Checked, Checker
 from virtquorum.check.fixes import apply
-from virtquorum.check.workers import read_file
 from virtquorum.cli.difference import show_difference
 from virtquorum.cli.replace import replace
 from virtquorum.errors import EditError, InputError, UnreadableError
@@ -16,9 +15,8 @@ from virtquorum.xml.domain import ROOTS, Domain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from virtquorum.check.engine import Options
     from virtquorum.check.finding import Finding
-    from virtquorum.check.workers import Item
+    from virtquorum.check.options import Item, Options
     from virtquorum.cli.streams import Streams
 
     #: What is to be reported of a file's findings.
@@ -33,7 +31,8 @@ _ROUNDS: Final = 10
 class Mending:
     """Applies the fixes of findings; with ``diff`` they are shown, and the files stay.
 
-    ``failed`` says that a file could not be written.
+    ``failed`` says that a file could not be written; ``fixed`` counts the
+    findings that were mended, or would be.
     """
 
     def __init__(self, options: Options, diff: bool, streams: Streams) -> None:
@@ -41,42 +40,43 @@ class Mending:
         self.diff = diff
         self.streams = streams
         self.failed = False
+        self.fixed = 0
 
-    def mend(self, item: Item, checked: Checked, left: Left) -> tuple[Checked, int]:
-        """What is found in a document when it is mended, and how many findings were mended.
+    def mend(self, item: Item, checked: Checked, left: Left) -> Checked:
+        """What is found in a document when it is mended.
 
         Only what is ``left`` of the findings to be reported is mended.
         """
         if not any(one.fix is not None for one in left(item.name, checked.findings)):
-            return checked, 0
+            return checked
         checker = Checker(self.options)
         # The file is read anew: what is replaced is what the fixes were made for.
-        raw = item.raw
-        if raw is None:
-            raw = read_file(item.name, self.options.limits.size)
         try:
+            raw = item.read(self.options.limits.size)
             document = Document.from_bytes(raw, item.name, self.options.limits)
             if document.root.name not in ROOTS:
-                return checked, 0
+                return checked
             domain = Domain(document)
             mended, after, fixed = _mended(domain, checker, left)
             data = mended.document.decoded.encode(mended.document.data)
         except (InputError, EditError) as error:
             self.streams.say(str(error))
-            return checked, 0
+            return checked
         if not fixed:
-            return after, 0
+            return after
         if self.diff:
             self.streams.progress("")
             show_difference(self.streams, item.name, domain.text, mended.text, "fixed")
-            return checked, len(fixed)
+            self.fixed += len(fixed)
+            return checked
         try:
             replace(item.name, data, item.name)
         except UnreadableError as error:
             self.streams.say(str(error))
             self.failed = True
-            return checked, 0
-        return after, len(fixed)
+            return checked
+        self.fixed += len(fixed)
+        return after
 
 
 def _mended(domain: Domain, checker: Checker, left: Left) -> tuple[Domain, Checked, list[Finding]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from virtquorum.cli.replace import replace
 from virtquorum.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,6 +47,8 @@ class Shown:
         self.format = format
         self.outputs = outputs
         self.streams = streams
+        if format == "human":
+            import virtquorum.report.human  # noqa: F401 - while libxml2 is at work
         self._width = max(streams.width or _USUAL, _NARROWEST)
         self._wrap = streams.width is not None  # elsewhere, lines are for programs to find
         self._paint = _painter(streams.colour)
@@ -96,6 +97,8 @@ class Shown:
         else:
             self._write(lambda ascii_only: report(self.format, run, ascii_only=ascii_only))
         for format, file in self.outputs:
+            from virtquorum.cli.replace import replace
+
             replace(file, report(format, run).encode("utf-8"), file)
 
     def _write(self, written: Callable[[bool], str]) -> None:

@@ -10,25 +10,22 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from virtquorum.check.engine import Options
 from virtquorum.check.finding import Severity
-from virtquorum.check.grammar import find_libvirt_schemas, grammar_for
+from virtquorum.check.grammar import find_libvirt_schemas
+from virtquorum.check.libxml2 import Verdicts
+from virtquorum.check.options import Options
 from virtquorum.check.selection import Selection
-from virtquorum.check.workers import check_items
 from virtquorum.cli.chosen import Chosen
 from virtquorum.cli.config import Config, excluded
-from virtquorum.cli.keeper import Keeper
-from virtquorum.cli.shown import Shown
-from virtquorum.cli.streams import Exit, Streams
+from virtquorum.cli.streams import Streams
 from virtquorum.errors import UsageError
 from virtquorum.model.node import Node, node
-from virtquorum.report.report import FileResult, Run
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from virtquorum.check.engine import GrammarChoice
+    from virtquorum.check.options import GrammarChoice
 
 __all__ = ["Settings", "validate"]
 
@@ -68,10 +65,6 @@ def validate(paths: Sequence[str], settings: Settings, streams: Streams) -> int:
     began = time.monotonic()
     config = _config(settings)
     options = _options(settings, config)
-    path = settings.baseline or config.baseline
-    keeper = Keeper(config, path if not settings.update_baseline else None)
-    if settings.update_baseline and path is None:
-        raise UsageError("--update-baseline needs --baseline FILE, the file to write")
     chosen = Chosen(
         paths,
         streams,
@@ -79,47 +72,19 @@ def validate(paths: Sequence[str], settings: Settings, streams: Streams) -> int:
         stdin_name=settings.stdin_filename,
         size=settings.limits.size,
     )
-    shown = Shown(settings.format, settings.outputs, streams)
-    mending = None
-    if settings.fix or settings.diff:
-        from virtquorum.cli.mending import Mending
+    baseline = settings.baseline or config.baseline
+    if settings.update_baseline and baseline is None:
+        raise UsageError("--update-baseline needs --baseline FILE, the file to write")
+    settings = replace(settings, baseline=baseline)
+    verdicts = Verdicts(chosen.items, options) if Verdicts.wanted(chosen.items, options) else None
+    try:
+        # Loaded while libxml2 is at work: the two go on side by side.
+        from virtquorum.cli.results import report
 
-        mending = Mending(options, settings.diff, streams)
-    remarks = [] if options.libvirt_schemas or not _by_libvirt(options) else [_no_grammar()]
-    results: list[FileResult] = []
-    fixed = 0
-    checked = check_items(chosen.items, options, progress=_progress(len(chosen.items), streams))
-    for item, one in zip(chosen.items, checked, strict=True):
-        remarks += [remark for remark in one.remarks if remark not in remarks]
-        if chosen.passes_over(item, one, streams):
-            continue
-        if mending is not None:
-            one, count = mending.mend(item, one, keeper.left)  # noqa: PLW2901 - as it is now
-            fixed += count
-        result = keeper.result(item.name, one)
-        results.append(result)
-        shown.file(result)
-    streams.progress("")
-    failed = chosen.failed(results)
-    for result in failed:
-        shown.file(result)
-    results += failed
-    remarks += _about_fixes(fixed, settings)
-    remarks += _about_configuration(config)
-    remarks += keeper.remarks([one.path for one in results])
-    run = Run(
-        files=tuple(results),
-        remarks=tuple(remarks),
-        hidden=keeper.hidden,
-        seconds=time.monotonic() - began,
-    )
-    shown.end(run)
-    if settings.update_baseline:
-        assert path is not None
-        keeper.write(path, streams)
-        return Exit.UNREADABLE if any(not one.checked for one in results) else Exit.CLEAN
-    code = Exit.UNREADABLE if mending is not None and mending.failed else _exit_code(run)
-    return max(code, Exit.FINDINGS) if settings.diff and fixed else code
+        return report(chosen, options, settings, config, verdicts, streams, began)
+    finally:
+        if verdicts is not None:
+            verdicts.close()
 
 
 def _config(settings: Settings) -> Config:
@@ -153,50 +118,7 @@ def _options(settings: Settings, config: Config) -> Options:
         limits=settings.limits,
         takes=selection.takes,
     )
-    if not _by_libvirt(options):
+    if options.schema is not None or grammar == "xsd":  # libvirt's own grammar has no say
         return options
     directory = find_libvirt_schemas(settings.libvirt_schemas or config.libvirt_schemas)
     return replace(options, libvirt_schemas=directory)
-
-
-def _by_libvirt(options: Options) -> bool:
-    """Whether libvirt's own grammar has a say."""
-    return options.schema is None and options.grammar != "xsd"
-
-
-def _about_configuration(config: Config) -> list[str]:
-    """Which configuration counts, where it is not the one that lies here."""
-    if config.path is None or config.directory == os.getcwd():
-        return []
-    return [f"the configuration is {os.path.relpath(config.path)}"]
-
-
-def _about_fixes(fixed: int, settings: Settings) -> list[str]:
-    if not fixed:
-        return []
-    findings = "1 finding" if fixed == 1 else f"{fixed} findings"
-    return [f"{findings} would be fixed" if settings.diff else f"{findings} fixed"]
-
-
-def _no_grammar() -> str:
-    text = grammar_for("domain", None)
-    assert text is not None
-    assert text.remark is not None
-    return text.remark
-
-
-def _progress(total: int, streams: Streams) -> Callable[[int], None]:
-    def show(count: int) -> None:
-        if count % _STEP == 0:
-            streams.progress(f"{count} of {total} files")
-
-    return show
-
-
-def _exit_code(run: Run) -> Exit:
-    if any(not one.checked for one in run.files):
-        return Exit.UNREADABLE
-    findings = (finding for one in run.files for finding in one.findings)
-    if any(one.severity is not Severity.NOTE for one in findings):
-        return Exit.FINDINGS
-    return Exit.CLEAN

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from virtquorum.check.finding import Severity
+from virtquorum.model.node import Node, node
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["Counts"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Counts:
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Counts(Node):
     """How many files and findings there are.
 
     A file is one of ``valid`` (no error in it), ``invalid`` and
