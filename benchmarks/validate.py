@@ -75,7 +75,7 @@ def broken(paths: Sequence[Path], count: int, folder: Path) -> list[Path]:
     made = []
     for number in range(count):
         text = paths[number % len(paths)].read_bytes()
-        places = [found.end(1) for found in re.finditer(rb"<(?!/|!|\?)([a-z]+)(?=[^>]*/>)", text)]
+        places = [found.end(1) for found in re.finditer(rb"<([a-z]+)(?=[\s/][^>]*/>|/>)", text)]
         at = chance.choice(places)
         path = folder / f"broken-{number:05}.xml"
         path.write_bytes(text[:at] + b"x" + text[at:])
@@ -90,7 +90,7 @@ def _run(command: Sequence[str], cores: set[int] | None = None) -> int:
 
     return subprocess.run(
         command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL, env=_ENVIRONMENT, preexec_fn=only, timeout=600,
+        stdin=subprocess.DEVNULL, env=_ENVIRONMENT, preexec_fn=only, timeout=600, cwd="/",
     ).returncode  # fmt: skip
 
 

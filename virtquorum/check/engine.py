@@ -224,6 +224,10 @@ class Checker:
         return read_grammar(text.path, texts=text.texts), text.whole, text.remark
 
 
+#: The attributes whose values can contradict each other, beside what rules say of them.
+_POLICIES: Final = ("read_pattern", "rewrite_corrupted", "blkverify")
+
+
 def _of_grammar(
     mistakes: Sequence[Mistake], problems: Sequence[tuple[Rule, Problem]]
 ) -> list[tuple[Rule, Problem]]:
@@ -237,6 +241,8 @@ def _of_grammar(
     found = []
     for one in mistakes:
         messages = said.get((id(one.element), one.attribute), [])
+        if one.attribute in _POLICIES:  # which attribute of a contradiction is blamed is chance
+            messages = [m for name in _POLICIES for m in said.get((id(one.element), name), [])]
         if messages and _is_said(one, messages):
             continue
         found.append(
