@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 QEMU = "qemu-system-x86_64"
-NEEDED = (QEMU, "jing", "trang", "git", "qemu-img", "qemu-nbd", "qemu-io", "virsh", "virt-xml-validate", "xmllint")
+NEEDED = (
+    QEMU,
+    "jing",
+    "trang",
+    "git",
+    "qemu-img",
+    "qemu-nbd",
+    "qemu-io",
+    "virsh",
+    "virt-xml-validate",
+    "xmllint",
+)
 
 
 def missing() -> list[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import jsonschema
 import pytest
 
 from tests.programs import parse_json, run
 from virtquorum.check.rules import RULES, all_rules, rule
 from virtquorum.cli.streams import Streams
+from virtquorum.schema_files import schema_directory
 
 
 def test_without_a_word_all_rules_are_listed() -> None:
@@ -57,6 +61,8 @@ def test_for_programs() -> None:
         "passing": one.passing, "fixable": False,
     }  # fmt: skip
     pages = parse_json(run("explain", "--json").out)
+    schema = (Path(schema_directory()) / "rules.schema.json").read_text()
+    jsonschema.validate(pages, parse_json(schema))
     assert [page["code"] for page in pages] == [*RULES]
     assert [page["fixable"] for page in pages] == [one.fixable for one in all_rules()]
     assert pages[0]["failing"] is None

@@ -102,6 +102,16 @@ def test_show_imports_nothing_heavy(options: list[str]) -> None:
     }  # fmt: skip
 
 
+def test_validate_of_a_valid_file_imports_neither_typer_nor_the_explainer(tmp_path: Path) -> None:
+    modules = imported("validate", FIFO)
+    assert not packages(modules) & (HEAVY | {"typer", "subprocess"})
+    assert not {name for name in modules if name.startswith("virtquorum.check.relaxng")}
+    assert not {name for name in modules if name.startswith("virtquorum.qemu")}
+    wrong = tmp_path / "wrong.xml"
+    wrong.write_text("<domain type='kvmm'/>\n")
+    assert "virtquorum.check.relaxng" in imported("validate", str(wrong))
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, unbuffered: str) -> None:
     many = tmp_path / "many.xml"
