@@ -19,7 +19,8 @@ __all__ = ["RULE"]
 def check(position: Position) -> Iterator[Problem]:
     """See RULE."""
     if position.quorum.vote_threshold is None and not any(
-        one.word == "threshold" for one in stray_words(position)  # another rule's
+        one.word == "threshold"
+        for one in stray_words(position)  # another rule's
     ):
         members = len(position.image.below)
         yield Problem(
