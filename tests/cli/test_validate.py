@@ -392,13 +392,14 @@ def test_github_by_itself(wrong: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_usage(wrong: Path) -> None:
-    for argv in (
+    calls: list[list[str | Path]] = [
         ["--format", "xml", wrong],
         ["--schema", "x.rng", "--grammar", "xsd", wrong],
         ["--update-baseline", "--fix", "--baseline", "x", wrong],
         ["--severity", "fatal", wrong],
         ["--nope", wrong],
-    ):
+    ]
+    for argv in calls:
         assert run("validate", *argv).code == 2, argv
 
 

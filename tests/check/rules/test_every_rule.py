@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import virtquorum.check.rules
-from virtquorum.check.engine import Checker, Options, Rules, unread
+from virtquorum.check.engine import Checker, Rules, unread
 from virtquorum.check.finding import Severity
 from virtquorum.check.grammar import find_libvirt_schemas
+from virtquorum.check.options import Options
 from virtquorum.check.rules import RULES, rule
 from virtquorum.errors import InputError, UnreadableError
 from virtquorum.xml.document import Limits
@@ -264,6 +265,7 @@ def test_a_file_that_is_not_there() -> None:
 def test_what_libxml2_alone_refuses() -> None:
     options = Options(libvirt_schemas=find_libvirt_schemas())
     text = rule("VQ004").passing.encode()  # a whole domain
-    checked = Checker(options).check_bytes(text, "x", refused="Extra element disk")
+    checker = Checker(options)
+    checked = checker.check_bytes(text, "x", libxml2=lambda: ("refused", "Extra element disk"))
     (finding,) = (one for one in checked.findings if one.rule == "VQ012")
     assert "Extra element disk" in finding.message
