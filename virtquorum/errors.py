@@ -1,13 +1,14 @@
 """Every exception that virtquorum raises on purpose.
 
     VirtquorumError
-     ├── InputError           the input cannot be read, or is not the XML it should be
-     │    ├── UnreadableError      the file cannot be opened or read
-     │    ├── NotWellFormedError   the bytes are no XML that virtquorum reads
-     │    ├── LimitError           the input is larger or deeper than the bound
-     │    └── WrongRootError       well-formed, but no <domain>, <disk>, ...
+     ├── FileError            something is wrong with a file or in it
+     │    ├── InputError           it cannot be read, or is not the XML it should be
+     │    │    ├── UnreadableError      it cannot be opened or read
+     │    │    ├── NotWellFormedError   its bytes are no XML that virtquorum reads
+     │    │    ├── LimitError           it is larger or deeper than the bound
+     │    │    └── WrongRootError       well-formed, but no <domain>, <disk>, ...
+     │    └── ConfigurationError   it is a configuration or a baseline; a UsageError, too
      ├── UsageError           a command line or configuration that cannot be followed
-     │    └── ConfigurationError   the fault is in a configuration file or a baseline
      ├── EditError            an edit that this document cannot take
      └── TranslationError     a disk that has no translation into QEMU arguments
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConfigurationError",
     "EditError",
+    "FileError",
     "InputError",
     "LimitError",
     "NotWellFormedError",
@@ -57,10 +59,12 @@ class UsageError(VirtquorumError):
     """A command line or a configuration that cannot be followed; the message says why."""
 
 
-class ConfigurationError(UsageError):
-    """A configuration file or a baseline that makes no sense.
+class FileError(VirtquorumError):
+    """Something is wrong with a file or with what is in it.
 
-    ``line`` and ``column`` count from 1 and are None where nobody can tell.
+    ``file`` is the name under which the file was given; ``line`` and
+    ``column`` count from 1 (columns in characters) and are None where the
+    trouble has no place in the text; ``remedy`` says the way out.
     """
 
     def __init__(
@@ -85,36 +89,12 @@ class ConfigurationError(UsageError):
         return printable(f"{place}: {self.message}{remedy}")
 
 
-class InputError(VirtquorumError):
-    """The input cannot be read, or is not the XML that it should be.
+class InputError(FileError):
+    """The input cannot be read, or is not the XML that it should be."""
 
-    ``file`` is the name under which the input was given; ``line`` and
-    ``column`` count from 1 (columns in characters) and are None where the
-    trouble has no place in the text; ``remedy`` says the way out.
-    """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        file: str,
-        line: int | None = None,
-        column: int | None = None,
-        remedy: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.file = file
-        self.line = line
-        self.column = column
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        place = self.file
-        if self.line is not None:
-            place += f":{self.line}:{self.column}"
-        remedy = f"; {self.remedy}" if self.remedy else ""
-        return printable(f"{place}: {self.message}{remedy}")
+class ConfigurationError(FileError, UsageError):
+    """A configuration file or a baseline that makes no sense."""
 
 
 class UnreadableError(InputError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from virtquorum.errors import TranslationError
 from virtquorum.model.disk import Disk, Target
+from virtquorum.model.identity import identity
 from virtquorum.model.image import Image, Quorum
 from virtquorum.model.sources.block import BlockSource
 from virtquorum.model.sources.file import FileSource
@@ -81,11 +81,7 @@ def differ(disks: Sequence[Disk]) -> bool:
     """Whether no image is a member twice, which is refused."""
     images = [image for disk in disks for image in disk.image.walk()]
     places = [
-        os.path.normpath(one.source.file or "")
-        if isinstance(one.source, FileSource)
-        else one.source
-        for one in images
-        if not isinstance(one.source, Quorum)
+        identity(one.source) or one.source for one in images if not isinstance(one.source, Quorum)
     ]
     return all(one not in places[:number] for number, one in enumerate(places))
 

@@ -10,9 +10,9 @@ from virtquorum.model.image import Image, Quorum
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
-    from virtquorum.check.identity import Identity
     from virtquorum.check.rule import Position
     from virtquorum.model.disk import Disk
+    from virtquorum.model.identity import Identity
     from virtquorum.model.image import AnySource
     from virtquorum.xml.document import Element
 

@@ -5,9 +5,10 @@ Such a word is kept and nothing reads it, so what it should do is not done.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from virtquorum.model.image import Quorum
+from virtquorum.model.quorum_words import word_meant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,18 +16,7 @@ if TYPE_CHECKING:
     from virtquorum.check.rule import Position
     from virtquorum.xml.document import Element
 
-__all__ = ["WORDS", "Stray", "stray_words"]
-
-#: A quorum's attributes, and where each belongs.
-WORDS: Final = {
-    "threshold": "on the <disk> or <backingStore> with type='quorum'",
-    "read_pattern": "on the <driver> or <format> of a quorum",
-    "rewrite_corrupted": "on the <driver> or <format> of a quorum",
-    "blkverify": "on the <driver> or <format> of a quorum",
-    "nodename": "on the <backingStore> of a member",
-}
-#: The same without their separators, and QEMU's own name of the threshold.
-_BARE: Final = {word.replace("_", ""): word for word in WORDS} | {"votethreshold": "threshold"}
+__all__ = ["Stray", "stray_words"]
 
 
 class Stray(NamedTuple):
@@ -55,7 +45,9 @@ def stray_words(position: Position) -> Iterator[Stray]:
         if element is not own and element.name == "backingStore":
             continue
         meant = [
-            (name, word) for name in element.attributes if (word := _word(name, near)) is not None
+            (name, word)
+            for name in element.attributes
+            if (word := word_meant(name, near=near)) is not None
         ]
         words = [word for _, word in meant]
         for name, word in meant:
@@ -81,16 +73,3 @@ def _belongs(position: Position, element: Element, word: str) -> bool:
     if word == "threshold":
         return element is position.element
     return element is position.format_element
-
-
-def _word(name: str, near: bool) -> str | None:
-    """The word that an attribute's name is but for its separators, or is ``near``."""
-    bare = name.replace("-", "").replace("_", "").lower()
-    word = _BARE.get(bare)
-    if word is None and near and len(bare) > 6 and ":" not in bare:
-        from difflib import get_close_matches
-
-        found = {_BARE[one] for one in get_close_matches(bare, _BARE, 3, 0.8)}
-        if len(found) == 1:
-            (word,) = found
-    return word

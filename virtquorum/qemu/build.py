@@ -13,10 +13,10 @@ not the graph is listed by ``leftover.py``.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from virtquorum.errors import TranslationError
+from virtquorum.model.identity import identity
 from virtquorum.model.image import LARGEST_THRESHOLD, Image, Quorum, Terminator
 from virtquorum.model.node import Malformed
 from virtquorum.model.source import StoredSource
@@ -317,10 +317,7 @@ class _Builder:
         for member in quorum.members:
             if not isinstance(member, Image) or isinstance(member.source, Quorum):
                 continue
-            source = member.source
-            same: object = source
-            if isinstance(source, FileSource) and source.file:
-                same = os.path.normpath(source.file), source.slices
+            same: object = identity(member.source) or member.source
             if same in seen:
                 raise self._refused(
                     "this image is a member already, and would vote twice",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from virtquorum.errors import TranslationError
 from virtquorum.model.image import Image, Quorum
 from virtquorum.model.node import Described, ForeignAttribute, ForeignElement, Node, StrayText
+from virtquorum.model.quorum_words import WORDS, word_meant
 from virtquorum.xml.document import Element
 from virtquorum.xml.plan import SPELL, disk_plan, fields_of
 
@@ -34,15 +35,6 @@ _DRIVER: Final = (
 _TARGET: Final = ("removable", "rotation_rate", "tray")
 #: libvirt's own notes in its status files.
 _NOTES: Final = frozenset({"diskSecretsPlacement", "privateData"})
-#: A quorum's words without their separators, as people and QEMU spell them, and where they belong.
-_WORDS: Final = {
-    "threshold": "threshold='…' belongs on the element with type='quorum'",
-    "votethreshold": "the threshold is threshold='…', on the element with type='quorum'",
-    "readpattern": "it is read_pattern='…', on the <driver> or <format> of the quorum",
-    "rewritecorrupted": "it is rewrite_corrupted='…', on the <driver> or <format> of the quorum",
-    "blkverify": "it is blkverify='…', on the <driver> or <format> of the quorum",
-    "nodename": "it is nodename='…', on the <backingStore> of a member",
-}
 
 
 def for_the_device(disk: Disk) -> list[str]:
@@ -118,24 +110,14 @@ def check_quorum_words(disk: Disk) -> None:
             element = one.name
             names = [name for name, _ in one.attributes]
         for name in names:
-            remedy = _remedy(name, near=bool(disk.quorums))
-            if remedy is not None:
+            word = word_meant(name, near=bool(disk.quorums))
+            if word is not None:
                 raise TranslationError(
                     f"'{name}' on <{element}> says nothing there",
                     location=node.location,
                     disk=disk.name,
-                    remedy=remedy,
+                    remedy=f"it is {word}='…', {WORDS[word]}",
                 )
-
-
-def _remedy(name: str, *, near: bool) -> str | None:
-    """Where a name belongs that is a quorum's word but for its separators, or ``near`` one."""
-    bare = name.replace("-", "").replace("_", "").lower()
-    if bare not in _WORDS and near:
-        from difflib import get_close_matches
-
-        bare = next(iter(get_close_matches(bare, _WORDS, 1, 0.8)), bare)
-    return _WORDS.get(bare)
 
 
 def without_effect(disk: Disk) -> list[str]:

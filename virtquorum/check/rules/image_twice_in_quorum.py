@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from virtquorum.check.finding import Severity
-from virtquorum.check.identity import identity
 from virtquorum.check.rule import Problem, Rule
 from virtquorum.check.sharing import Use, clashes, place, voters, votes_apart, writable
+from virtquorum.model.identity import identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

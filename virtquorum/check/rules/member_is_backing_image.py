@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from virtquorum.check.finding import Severity
-from virtquorum.check.identity import identity
 from virtquorum.check.rule import Problem, Rule
 from virtquorum.check.sharing import Use, clashes, place, voters, votes_apart, writable
+from virtquorum.model.identity import identity
 from virtquorum.model.image import Quorum
 
 if TYPE_CHECKING:

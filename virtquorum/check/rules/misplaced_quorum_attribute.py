@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from virtquorum.check.finding import Severity
 from virtquorum.check.rule import Problem, Rule
 from virtquorum.check.vote import policy_place
-from virtquorum.check.words import WORDS, stray_words
+from virtquorum.check.words import stray_words
 from virtquorum.model.image import Quorum
+from virtquorum.model.quorum_words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from virtquorum.check.changes import attribute_renamed
 from virtquorum.check.finding import Severity
 from virtquorum.check.rule import Problem, Repair, Rule
-from virtquorum.check.words import WORDS, stray_words
+from virtquorum.check.words import stray_words
+from virtquorum.model.quorum_words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

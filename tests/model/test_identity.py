@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from virtquorum.check.identity import Identity, identity
 from virtquorum.check.sharing import Use, by_domain, clashes
+from virtquorum.model.identity import Identity, identity
 from virtquorum.model.sources import SOURCES
 from virtquorum.xml.domain import Domain
 
