@@ -4,7 +4,8 @@
 
 takes the corpus, the samples and the goldens, damages them at random, and
 reads, formats and reads again what is left; it shows the disks as a tree and
-as JSON, and translates them for QEMU.  It ends with 1 and prints the input
+as JSON, translates them for QEMU, checks the document, reports in every
+format and applies the fixes.  It ends with 1 and prints the input
 where another exception comes out, or where the law parse ∘ format = id does
 not hold; ``--seed`` makes the same run again.
 """
@@ -22,6 +23,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from virtquorum.check.engine import Checker
+from virtquorum.check.fixes import apply
+from virtquorum.check.grammar import find_libvirt_schemas
+from virtquorum.check.options import Options
 from virtquorum.errors import InputError, TranslationError
 from virtquorum.json_text import json_text
 from virtquorum.qemu.build import build, is_empty
@@ -29,6 +34,8 @@ from virtquorum.qemu.drive import drive_arguments
 from virtquorum.qemu.leftover import for_the_device, not_understood
 from virtquorum.qemu.names import domain_names
 from virtquorum.report.disks_json import file_json
+from virtquorum.report.formats import FORMATS, report
+from virtquorum.report.report import FileResult, Run
 from virtquorum.report.tree import draw_disks
 from virtquorum.xml.document import Element, Limits
 from virtquorum.xml.domain import Domain
@@ -172,13 +179,45 @@ def examine(raw: bytes) -> str:
     except InputError as error:
         refusal = error
     else:
+        _examine_check(raw, domain)
         _examine_domain(domain, raw)
         _examine_reports(domain)
         _examine_translation(domain)
         return "read"
     assert str(refusal).startswith("fuzz:"), f"{refusal!s} does not begin with its place"
     assert "\n" not in str(refusal), f"{refusal!s} has several lines"
+    _examine_check(raw, None)
     return type(refusal).__name__
+
+
+_CHECKER = Checker(Options(libvirt_schemas=find_libvirt_schemas(), limits=_LIMITS))
+
+
+def _examine_check(raw: bytes, domain: Domain | None) -> None:
+    """Findings in places that there are; reports that programs can read; fixes that mend."""
+    checked = _CHECKER.check_bytes(raw, "fuzz")
+    found = checked.findings
+    assert checked.readable or found, "what cannot be read is a pass"
+    assert found == sorted(found)
+    for one in found:
+        assert (1, 1) <= (one.line, one.column) <= (one.end_line, one.end_column)
+    result = FileResult(path="fuzz", valid=False, findings=tuple(found), checked=checked.readable)
+    run = Run(files=(result,))
+    for format in FORMATS:
+        text = report(format, run)
+        assert text.endswith("\n") or not text
+        if format in ("json", "sarif", "gitlab"):
+            json.loads(text)
+    if domain is None or not any(one.fix is not None for one in found):
+        return
+    data, fixed = apply(domain.document.data, found)
+    if not fixed:
+        return
+    again = _CHECKER.check(domain.document.edited(data))
+    kinds = Counter(one.rule for one in again.findings)
+    before = Counter(one.rule for one in found)
+    for rule in {one.rule for one in fixed}:
+        assert kinds[rule] < before[rule], f"the fix of {rule} leaves as many findings"
 
 
 def _examine_domain(domain: Domain, raw: bytes) -> None:
