@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import virtquorum
-from virtquorum.check.engine import Checker
+from virtquorum.check.engine import MOST, Checker
 from virtquorum.check.finding import Finding, Severity
 from virtquorum.check.grammar import find_libvirt_schemas
 from virtquorum.check.options import Options
@@ -44,6 +44,19 @@ def shown(text: str, finding: Finding) -> str:
         ("</devices>", "<!-- é 東京 --><bogus a='b'/></devices>", ["VQ010"], "<bogus a='b'/>"),
         ("dev='vdb'", "dev='vda'", ["VQ303"], "dev='vda'"),
         ("<target dev='vda' bus='virtio'/>", "", ["VQ302"], None),
+        # Of something misspelled the grammar says what was meant, and no rule that it is missing.
+        ("<target dev='vda'", "<target dv='vda'", ["VQ010"], "dv='vda'"),
+        ("<target dev='vda' bus", "<traget dev='vda' bus", ["VQ010"], None),
+        ("<source file", "<sorce file", ["VQ010"], None),
+        ("<source file", "<source dev", ["VQ010"], None),
+        ("<format type", "<formt type", ["VQ010"], None),
+        ("<format type", "<driver type", ["VQ010"], None),
+        ("<backingStore type", "<backingStore typ", ["VQ010"], "typ='file'"),
+        ("<disk type='quorum'", "<disk type='quorm'", ["VQ010"], "type='quorm'"),
+        ("<disk type='quorum'", "<disk type='file'", ["VQ112"], "threshold='2'"),
+        ("<devices>", "<cpus>2</cpus><devices>", ["VQ010"], "<cpus>"),
+        ("<devices>", "<source file='/x'/><devices>", ["VQ010"], "<source file='/x'/>"),
+        ("<domain ", "<domain xmlns='urn:x' ", ["VQ010"], "xmlns='urn:x'"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_said_once_and_in_its_place(
@@ -113,6 +126,36 @@ def test_the_call_starts_no_process_and_imports_no_lxml() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_more_findings_than_anybody_reads_are_cut_and_that_is_said() -> None:
+    text = "<domain type='kvm'><devices>" + "<disk/>" * 5000 + "</devices></domain>"
+    found = virtquorum.validate(text)
+    assert MOST < len(found) <= MOST + 1
+    (cut,) = (one for one in found if one.rule == "VQ022")
+    assert cut.severity is Severity.ERROR
+    assert cut.column == max(one.column for one in found)
+    assert "2,000" in cut.message
+    assert len(virtquorum.validate(text, select=("VQ3",))) == MOST + 1
+
+
+def test_a_threshold_on_the_driver_is_misplaced_and_not_missing() -> None:
+    text = GOOD.replace(" threshold='2'", "").replace(
+        "type='quorum'/>", "type='quorum' threshold='2'/>", 1
+    )
+    assert [one.rule for one in virtquorum.validate(text)] == ["VQ112"]
+
+
+def test_a_domains_interface_is_not_taken_for_a_hosts() -> None:
+    text = "<interface type='network'><source network='default'/></interface>"
+    assert [one.rule for one in virtquorum.validate(text)] == ["VQ004"]
+    host = "<interface type='ethernet' name='eth0'/>"
+    assert virtquorum.validate(host) == []
+
+
+def test_a_path_is_not_a_text() -> None:
+    with pytest.raises(TypeError, match="read_bytes"):
+        virtquorum.validate(ROOT)  # type: ignore[arg-type]
 
 
 def test_a_rule_in_the_place_of_the_grammar_says_it_alone() -> None:

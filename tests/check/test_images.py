@@ -105,6 +105,9 @@ def test_the_example_of_the_page(page: Rule, tmp_path: Path) -> None:
             raw(path, what)
         else:
             qcow2(path, "-b", what, "-F", "raw", size=None)
+    for name in ("root.raw", "second.raw", "other.raw"):
+        raw(tmp_path / name)
+    (tmp_path / "link-to-root.raw").symlink_to("root.raw")
     failing, passing = (
         text.replace("/srv", str(tmp_path)) for text in (page.failing, page.passing)
     )
@@ -112,6 +115,33 @@ def test_the_example_of_the_page(page: Rule, tmp_path: Path) -> None:
     assert [code for code, _ in found(failing, but=but)] == [page.code]
     if page.code != "VQ506":  # its good example needs three filesystems
         assert found(passing) == []
+
+
+def test_one_file_under_two_names(tmp_path: Path) -> None:
+    """By a symbolic link and a hard one, in one quorum and in two disks, unless nobody writes."""
+    base, other = raw(tmp_path / "base.raw"), raw(tmp_path / "other.raw")
+    (tmp_path / "soft.raw").symlink_to("base.raw")
+    (tmp_path / "hard.raw").hardlink_to(base)
+    for name in ("soft.raw", "hard.raw"):
+        link = tmp_path / name
+        code, problem, severity = only(quorum(member(base), member(link), member(other)))
+        assert (code, severity, problem.attribute) == ("VQ507", Severity.ERROR, "file")
+        assert problem.element.attributes["file"] == str(link)
+        assert f"'{base}' of line 1" in problem.message
+        assert found(one_disk(base), one_disk(link))[0][0] == "VQ507"
+        both = [
+            one.replace("<target", "<readonly/><target") for one in (one_disk(base), one_disk(link))
+        ]
+        assert found(*both) == []
+        votes = quorum(member(base), member(link)).replace("<target", "<readonly/><target")
+        assert found(votes)[0][0] == "VQ507"
+
+
+def test_what_follows_from_a_wrong_format_is_not_told(tmp_path: Path) -> None:
+    overlay = qcow2(tmp_path / "o.qcow2", "-b", raw(tmp_path / "base.raw"), "-F", "raw", size=None)
+    code, problem, _ = only(quorum(member(overlay), member(raw(tmp_path / "other.raw"))))
+    assert code == "VQ503"
+    assert problem.element.name == "format" or problem.attribute is not None
 
 
 # What is there, and what is not

@@ -83,7 +83,7 @@ SAMPLE = Run(
                     "threshold='5'",
                     "VQ105",
                     "the threshold is 5, but there are 3 members",
-                    expected="an integer from 1 to 3, the number of members, or more members",
+                    expected="a threshold of at most 3, or more members",
                 ),
                 finding(
                     "rewrite_corrupted='on'",

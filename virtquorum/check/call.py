@@ -27,6 +27,11 @@ def check(
     libvirt_schemas: str | None,
 ) -> list[Finding]:
     """See ``virtquorum.validate``."""
+    if not isinstance(document, (str, bytes, Domain)):
+        raise TypeError(
+            "a document is its text, its bytes or a Domain, "
+            f"not {type(document).__name__}; for a file pass what path.read_bytes() gives"
+        )
     checker = _checker(tuple(select), tuple(ignore), find_libvirt_schemas(libvirt_schemas))
     if isinstance(document, Domain):
         return checker.check(document.document).findings

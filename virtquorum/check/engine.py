@@ -7,9 +7,11 @@ which is bounded in time and memory.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from virtquorum.check.finding import Severity
+from virtquorum.check.reconcile import reconciled
 from virtquorum.check.rule import Problem, Rule, positions
 from virtquorum.check.rules import RULES, rule
 from virtquorum.errors import (
@@ -35,10 +37,13 @@ if TYPE_CHECKING:
     #: What libxml2 thinks of a document, 'valid', 'refused' or 'unknown', and its words.
     Ask: TypeAlias = Callable[[], tuple[str, str]]
 
+#: How many findings of a document are reported, and how many problems of rules are looked at.
+MOST: Final = 2_000
+_LOOKED_AT: Final = 20_000
 #: What a comment has that keeps findings back.
 MARK: Final = b"virtquorum:"
 
-__all__ = ["MARK", "Checked", "Checker", "Rules", "unread"]
+__all__ = ["MARK", "MOST", "Checked", "Checker", "Rules", "unread"]
 
 
 class Checked(NamedTuple):
@@ -133,7 +138,7 @@ class Checker:
         try:
             document = Document.from_bytes(raw, name, self.options.limits)
         except InputError as error:
-            return unread(error)
+            return unread(error, raw)
         return self.check(document, libxml2=libxml2)
 
     def check(self, document: Document, *, libxml2: Ask | None = None) -> Checked:
@@ -142,18 +147,22 @@ class Checker:
         remarks: list[str] = []
         domain = Domain(document) if root.name in ROOTS else None
         disks = domain.disks if domain is not None else ()
-        problems = [*self.rules.problems(root, document.data, disks)]
+        problems = [*islice(self.rules.problems(root, document.data, disks), _LOOKED_AT)]
         if self.options.images and disks:
             problems += self._images(disks)
         mistakes: list[Mistake] = []
         verdict, words = libxml2() if libxml2 is not None else ("unknown", "")
         if verdict != "valid" and (self.options.grammar != "xsd" or domain is None):
             grammar, whole, remark = self._grammar(root.name)
+            if _is_device(root, self.options):
+                return unread(_wrong_root(document))
             if remark is not None:
                 remarks.append(remark)
             if grammar is None and domain is None:
                 return unread(_wrong_root(document))
-            if grammar is not None:
+            if grammar is not None and (named := _namespace(document, self.options)) is not None:
+                problems.append((rule("VQ010"), named))
+            elif grammar is not None:
                 for one in [root] if whole else [disk.location for disk in disks]:
                     mistakes += grammar.check(one)  # type: ignore[arg-type]
                 if verdict == "refused" and not mistakes and whole:
@@ -163,7 +172,7 @@ class Checker:
 
             found = xsd_problems([disk.location for disk in disks])  # type: ignore[misc]
             problems += _without_repeats(found, problems, mistakes)
-        problems += _of_grammar(mistakes, problems)
+        problems = reconciled(problems, mistakes)
         findings, hidden = self._findings(problems, document)
         return Checked(findings, True, hidden, tuple(remarks), root.name)
 
@@ -187,21 +196,27 @@ class Checker:
         takes = self.options.takes
         ignores = Ignores(document)
         hidden = 0
-        findings = []
-        for one, problem in problems:
+        findings: set[Finding] = set()
+        # In order of place, so that the first ones are reported where there are too many.
+        for one, problem in sorted(problems, key=lambda pair: pair[1].element.start):
             severity = problem.severity or one.severity
             kept_back = ignores.hides(problem.element, one.code)
             if takes is not None and not takes(one.code, severity):
                 continue
             if kept_back:
                 hidden += 1
-                continue
-            findings.append(placer.finding(one.code, severity, problem))
-        for code, message, start, stop, expected in ignores.problems(takes):
+            elif len(findings) < MOST:
+                findings.add(placer.finding(one.code, severity, problem))
+            else:
+                found = f"there are more than {MOST:,} findings; the others are not reported"
+                place = Problem(problem.element, found, expected="mend the first ones")
+                findings.add(placer.finding("VQ022", Severity.ERROR, place))
+                break
+        for code, message, start, stop, expected in islice(ignores.problems(takes), MOST):
             severity = rule(code).severity
             if takes is None or takes(code, severity):
-                findings.append(placer.between(code, severity, message, start, stop, expected))
-        return sorted(set(findings)), hidden
+                findings.add(placer.between(code, severity, message, start, stop, expected))
+        return sorted(findings), hidden
 
     def _grammar(self, root: str) -> tuple[Grammar | None, bool, str | None]:
         """The grammar for documents of a root element, whether it is of all, and a remark."""
@@ -224,45 +239,6 @@ class Checker:
         return read_grammar(text.path, texts=text.texts), text.whole, text.remark
 
 
-#: The attributes whose values can contradict each other, beside what rules say of them.
-_POLICIES: Final = ("read_pattern", "rewrite_corrupted", "blkverify")
-
-
-def _of_grammar(
-    mistakes: Sequence[Mistake], problems: Sequence[tuple[Rule, Problem]]
-) -> list[tuple[Rule, Problem]]:
-    """The explainer's mistakes as problems, without those that a rule puts better."""
-    if not mistakes:
-        return []
-    page = rule("VQ010")
-    said: dict[tuple[int, str | None], list[str]] = {}
-    for _, problem in problems:
-        said.setdefault((id(problem.element), problem.attribute), []).append(problem.message)
-    found = []
-    for one in mistakes:
-        messages = said.get((id(one.element), one.attribute), [])
-        if one.attribute in _POLICIES:  # which attribute of a contradiction is blamed is chance
-            messages = [m for name in _POLICIES for m in said.get((id(one.element), name), [])]
-        if messages and _is_said(one, messages):
-            continue
-        found.append(
-            (
-                page,
-                Problem(
-                    one.element, one.message, one.attribute, text=one.text, expected=one.expected
-                ),
-            )
-        )
-    return found
-
-
-def _is_said(mistake: Mistake, messages: Sequence[str]) -> bool:
-    """Whether one of a rule's messages about the same place is about the same thing."""
-    if mistake.kind in ("attribute-missing", "element-missing"):
-        return any(name in message for name in mistake.choices for message in messages)
-    return mistake.kind != "gave-up"
-
-
 def _without_repeats(
     found: Sequence[Problem],
     problems: Sequence[tuple[Rule, Problem]],
@@ -273,6 +249,25 @@ def _without_repeats(
     places = {(id(one.element), one.attribute) for _, one in problems}
     places |= {(id(one.element), one.attribute) for one in mistakes}
     return [(page, one) for one in found if (id(one.element), one.attribute) not in places]
+
+
+def _namespace(document: Document, options: Options) -> Problem | None:
+    """That a document is in a namespace as a whole, where no element can be libvirt's."""
+    root = document.root
+    if options.schema is not None or not root.attributes.get("xmlns"):
+        return None
+    return Problem(
+        root,
+        f"<{root.name}> and all in it are in the namespace '{root.attributes['xmlns']}',"
+        " and libvirt's elements are in none",
+        attribute="xmlns",
+        expected=f"no xmlns on <{root.name}>",
+    )
+
+
+def _is_device(root: Element, options: Options) -> bool:
+    """Whether this is a domain's <interface>, and not a host's, whose grammar goes by that name."""
+    return root.name == "interface" and "name" not in root.attributes and options.schema is None
 
 
 def _wrong_root(document: Document) -> WrongRootError:
@@ -295,10 +290,10 @@ _CODES: dict[type[InputError], str] = {
 }
 
 
-def unread(error: InputError) -> Checked:
-    """A document that could not be read, as its one finding."""
+def unread(error: InputError, raw: bytes = b"") -> Checked:
+    """A document that could not be read, as its one finding; ``raw`` is what there was of it."""
     from virtquorum.check.place import finding_of_error
 
     code = next((code for cls, code in _CODES.items() if isinstance(error, cls)), "VQ001")
     root = error.root if isinstance(error, WrongRootError) else ""
-    return Checked([finding_of_error(code, error)], False, root=root)
+    return Checked([finding_of_error(code, error, raw)], False, root=root)

@@ -108,7 +108,8 @@ class Look:
     of, in libvirt's word or 'luks', None for no format's.  ``refused`` is
     what QEMU said when it did not open the image in its format.  ``size`` is
     the virtual size in bytes.  ``device`` is the number of the filesystem
-    that a file is on, or of the block device itself.
+    that a file is on, or of the block device itself; ``inode`` tells one file
+    from another, whatever they are called.
     """
 
     asked: Asked
@@ -119,6 +120,7 @@ class Look:
     size: int | None = None
     backing: Backing | None = None
     device: int | None = None
+    inode: tuple[int, int] | None = None
 
 
 def place_of(position: Position) -> tuple[Element, str | None]:
@@ -180,6 +182,8 @@ def look_at(asked: Asked, program: str) -> Look:
     try:
         there = os.stat(asked.path)
         look = replace(look, device=there.st_rdev if asked.block else there.st_dev)
+        inode = (0, there.st_rdev) if asked.block else (there.st_dev, there.st_ino)
+        look = replace(look, inode=inode)
         odd = _odd_kind(there.st_mode, asked.block)
         if odd is not None:
             return replace(look, unreadable=(odd, Severity.ERROR), device=None)

@@ -16,6 +16,7 @@ from virtquorum.check.rules import (
     image_format,
     image_missing,
     image_sizes,
+    image_under_two_names,
     image_unreadable,
     one_filesystem,
 )
@@ -46,11 +47,22 @@ def image_problems(
     asked = {id(one.image): what for one in found if (what := asked_of(one)) is not None}
     looks = _looks(list(dict.fromkeys(asked.values())), progress)
     seen = {image: looks[what] for image, what in asked.items()}
-    sizes = _sizes(found, seen)
+    # In another format than its own an image has another size, and another backing file.
+    mistaken = {
+        id(one.image)
+        for one in found
+        if (look := seen.get(id(one.image))) is not None
+        and any(True for _ in image_format.check(one, look))
+    }
+    sizes = _sizes(found, {key: look for key, look in seen.items() if key not in mistaken})
+    for problem in image_under_two_names.check(found, seen):
+        yield image_under_two_names.RULE, problem
     for one in found:
         look = seen.get(id(one.image))
         if look is not None:
             for module in (image_missing, image_unreadable, image_format, image_backing):
+                if module is image_backing and id(one.image) in mistaken:
+                    continue
                 for problem in module.check(one, look):
                     yield module.RULE, problem
         if one.image.source.type == "quorum":

@@ -56,7 +56,7 @@ class Placer:
     ) -> Finding:
         """A finding whose place is between two offsets."""
         line, column = self.document.line_column(start)
-        excerpt = self._excerpt(start, column)
+        excerpt = _excerpt(self.document.data, start, column)
         end_line, end_column = self.document.line_column(stop)
         return Finding(
             file=self.document.name,
@@ -102,29 +102,6 @@ class Placer:
             return start, stop
         return element.start, content
 
-    def _excerpt(self, start: int, column: int) -> Excerpt:
-        data = self.document.data
-        low, high = max(0, start - _BEFORE), min(len(data), start + _BEHIND)
-        begin = max(data.rfind(b"\n", low, start), data.rfind(b"\r", low, start)) + 1
-        cut_before = begin == 0 and low > 0
-        begin = begin or low
-        ends = [
-            at for at in (data.find(b"\n", start, high), data.find(b"\r", start, high)) if at >= 0
-        ]
-        end = min(ends, default=high)
-        while cut_before and data[begin] & 0xC0 == 0x80:  # not amid a character
-            begin += 1
-        while end < len(data) and not ends and data[end] & 0xC0 == 0x80:
-            end -= 1
-        before = data[begin:start].decode("utf-8", "replace")
-        text = before + data[start:end].decode("utf-8", "replace")
-        return Excerpt(
-            text=text,
-            first=column - len(before),
-            cut_before=cut_before,
-            cut_behind=not ends and end < len(data),
-        )
-
     def _fix(self, repair: Repair | None) -> Fix | None:
         if repair is None:
             return None
@@ -146,8 +123,33 @@ class Placer:
         return Fix(description=repair.description, edits=tuple(edits))
 
 
-def finding_of_error(code: str, error: InputError) -> Finding:
-    """What stopped the reading, as a finding; without a place it is at 1:1."""
+def _excerpt(data: bytes, start: int, column: int) -> Excerpt:
+    """The line around an offset of a UTF-8 text, or what is near to it."""
+    low, high = max(0, start - _BEFORE), min(len(data), start + _BEHIND)
+    begin = max(data.rfind(b"\n", low, start), data.rfind(b"\r", low, start)) + 1
+    cut_before = begin == 0 and low > 0
+    begin = begin or low
+    ends = [at for at in (data.find(b"\n", start, high), data.find(b"\r", start, high)) if at >= 0]
+    end = min(ends, default=high)
+    while cut_before and data[begin] & 0xC0 == 0x80:  # not amid a character
+        begin += 1
+    while end < len(data) and not ends and data[end] & 0xC0 == 0x80:
+        end -= 1
+    before = data[begin:start].decode("utf-8", "replace")
+    text = before + data[start:end].decode("utf-8", "replace")
+    return Excerpt(
+        text=text,
+        first=column - len(before),
+        cut_before=cut_before,
+        cut_behind=not ends and end < len(data),
+    )
+
+
+def finding_of_error(code: str, error: InputError, raw: bytes = b"") -> Finding:
+    """What stopped the reading, as a finding; without a place it is at 1:1.
+
+    ``raw`` is what was read, for the source line.
+    """
     line, column = error.line or 1, error.column or 1
     return Finding(
         file=error.file,
@@ -159,4 +161,19 @@ def finding_of_error(code: str, error: InputError) -> Finding:
         message=error.message,
         expected=error.remedy,
         severity=Severity.ERROR,
+        excerpt=_raw_excerpt(raw, line, column) if error.line is not None else None,
     )
+
+
+def _raw_excerpt(raw: bytes, line: int, column: int) -> Excerpt | None:
+    """The place in bytes that may be no XML; None where they are not UTF-8."""
+    try:
+        text = raw.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        return None
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n", line)
+    if len(lines) < line:
+        return None
+    before = "\n".join(lines[: line - 1]) + "\n" * (line > 1) + lines[line - 1][: column - 1]
+    data = "\n".join(lines).encode()
+    return _excerpt(data, len(before.encode()), column)

@@ -77,8 +77,9 @@ def counted(quorum: Quorum) -> int | None:
 def possible(position: Position) -> str:
     """The thresholds that a quorum can have, in words."""
     members = len(position.image.below)
-    largest = f"{members}, the number of members" if members else "the number of members"
-    return f"an integer from 1 to {largest}"
+    if not members:
+        return "an integer from 1 to the number of members"
+    return f"an integer from 1 to {members}, the number of members"
 
 
 def integer(threshold: int | str) -> int | None:

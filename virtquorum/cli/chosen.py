@@ -10,7 +10,7 @@ from virtquorum.cli.files import STDIN, file_name, nothing_found, real_path, xml
 from virtquorum.errors import UnreadableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from virtquorum.check.engine import Checked
     from virtquorum.cli.streams import Streams
@@ -35,7 +35,7 @@ class Chosen:
         paths: Sequence[str],
         streams: Streams,
         *,
-        skip: Callable[[str, str], bool] | None = None,
+        skip: Callable[[str], bool] | None = None,
         stdin_name: str | None = None,
         size: int,
     ) -> None:
@@ -72,7 +72,7 @@ class Chosen:
         failures: list[OSError] = []
         before = len(self.items)
         known = len(self._seen)
-        for path in xml_files(directory, failures, self._excluded(directory)):
+        for path in xml_files(directory, failures, self._skip):
             self._take(path)
             self._found.add(path)
         self._failures += [UnreadableError.of(one, one.filename or directory) for one in failures]
@@ -85,9 +85,11 @@ class Chosen:
         inside = os.path.join(os.path.realpath(directory), "")
         return any(one.startswith(inside) for one in self._seen)
 
-    def _excluded(self, directory: str) -> Callable[[str], bool] | None:
-        skip = self._skip
-        return None if skip is None else lambda path: skip(path, directory)
+    def spare(self, outputs: Iterable[str]) -> None:
+        """Raise UsageError where a report would take the place of a document."""
+        for file in outputs:
+            if os.path.realpath(file) in self._seen:
+                raise UsageError(f"--output would overwrite {file}, which is to be checked")
 
     def passes_over(self, item: Item, checked: Checked, streams: Streams) -> bool:
         """Whether an item is no document of ours, and only lay in a directory with some."""

@@ -35,6 +35,8 @@ def output(word: str) -> tuple[str, str]:
     format, equals, file = word.partition("=")
     if not equals or not file:
         raise UsageError(f"--output is FORMAT=FILE, not '{word}'")
+    if file == "-":
+        raise UsageError("--output writes files; --format is for standard output")
     if format not in FORMATS:
         raise UsageError(f"there is no format '{format}'; there are: {', '.join(FORMATS)}")
     return format, file

@@ -76,6 +76,7 @@ def validate(paths: Sequence[str], settings: Settings, streams: Streams) -> int:
     if settings.update_baseline and baseline is None:
         raise UsageError("--update-baseline needs --baseline FILE, the file to write")
     settings = replace(settings, baseline=baseline)
+    chosen.spare(file for _, file in settings.outputs)
     verdicts = Verdicts(chosen.items, options) if Verdicts.wanted(chosen.items, options) else None
     try:
         # Loaded while libxml2 is at work: the two go on side by side.
@@ -93,13 +94,13 @@ def _config(settings: Settings) -> Config:
     return Config.read(settings.config) if settings.config is not None else Config.find()
 
 
-def _skip(settings: Settings, config: Config) -> Callable[[str, str], bool] | None:
+def _skip(settings: Settings, config: Config) -> Callable[[str], bool] | None:
     """Whether a path below a named directory is left out."""
     if not settings.exclude and not config.exclude:
         return None
-    return lambda path, base: (
-        excluded(path, settings.exclude, base, os.curdir)
-        or excluded(path, config.exclude, base, config.directory)
+    return lambda path: (
+        excluded(path, settings.exclude, os.curdir)
+        or excluded(path, config.exclude, config.directory)
     )
 
 

@@ -178,7 +178,7 @@ def _totals(run: Run) -> list[_Word]:
         for number, word in (
             (counts.valid, "valid"),
             (counts.invalid, "invalid"),
-            (counts.unreadable, "unreadable"),
+            (counts.unreadable, "not checked"),
         )
         if number
     ]

@@ -34,7 +34,7 @@ LONG = {"VQ214"}
 #: What begins a title or a message in upper case, as it is always written.
 NAMES = re.compile(r"QEMU|Ceph|[A-Z]+\b")
 #: No text can show these: a file that is not there, and what only libxml2 refuses.
-WITHOUT_EXAMPLE = {"VQ001", "VQ012"}
+WITHOUT_EXAMPLE = {"VQ001", "VQ012", "VQ022"}
 #: The options with which the example of an 'input' rule is one.
 OPTIONS = {
     "VQ003": Options(limits=Limits(depth=2)),

@@ -200,7 +200,7 @@ CASES = {
         disk(2, 1),
         "threshold='2'",
         "the threshold is 2, but there is 1 member",
-        "an integer from 1 to 1, the number of members, or more members",
+        "a threshold of at most 1, or more members",
     ),
     "VQ106": Case(
         disk(2, 5),
@@ -476,7 +476,7 @@ def test_a_misplaced_attribute_is_pointed_at(text: str, at: list[str]) -> None:
 
 def test_what_is_said_of_a_misplaced_attribute() -> None:
     (one,) = found(stock(" threshold='2'"), VOTES)
-    assert one.message == "'threshold' on <disk> says nothing there"
+    assert one.message == "'threshold' on <disk> has no effect there"
     assert one.expected == "threshold='…' on the <disk> or <backingStore> with type='quorum'"
     (one,) = found(stock().replace("type='raw'", "type='quorum'"), VOTES)
     assert one.message == "<driver> has type='quorum', but the <disk> is of type 'file'"

@@ -10,12 +10,12 @@ from virtquorum.check.relaxng.patterns import Exhausted
 from virtquorum.check.relaxng.restrictions import check_restrictions
 from virtquorum.check.relaxng.simplify import simplify
 from virtquorum.check.relaxng.walk import Walk
+from virtquorum.xml.document import Element
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from virtquorum.check.relaxng.node import Node
-    from virtquorum.xml.document import Element
 
 __all__ = ["Grammar", "read_grammar"]
 
@@ -23,6 +23,8 @@ __all__ = ["Grammar", "read_grammar"]
 _ALLOWANCE: Final = 2_000_000
 #: What is kept from document to document, in members of patterns and tables.
 _KEPT: Final = 1_000_000
+#: No name in a grammar is longer than this.
+_LONGEST: Final = 100
 
 
 class Grammar:
@@ -49,7 +51,46 @@ class Grammar:
                 self._automaton = None
                 why = "the document has too many different combinations of elements and attributes"
             walk.mistakes.found.append(_gave_up(element, why))
-        return walk.mistakes.in_order()
+        return _without_guesses(walk.mistakes.in_order())
+
+
+def _without_guesses(mistakes: list[Mistake]) -> list[Mistake]:
+    """Without what is wrong with a childless element that is not allowed at all.
+
+    It was checked as an element that it may have been meant for; without
+    children, and unless the names are all but the same, that is a guess.
+    """
+    guessed = {
+        id(one.element)
+        for one in mistakes
+        if one.kind == "element-not-allowed"
+        and not any(child.__class__ is Element for child in one.element.children)
+    }
+    if not guessed:
+        return mistakes
+    others = {id(one.element) for one in mistakes if one.kind != "element-not-allowed"}
+    doubtful = {
+        id(one.element)
+        for one in mistakes
+        if one.kind == "element-not-allowed"
+        and id(one.element) in guessed & others
+        and not _is_certain(one)
+    }
+    return [
+        one
+        for one in mistakes
+        if one.kind == "element-not-allowed" or id(one.element) not in doubtful
+    ]
+
+
+def _is_certain(mistake: Mistake) -> bool:
+    """Whether an element's name is all but the same as that of the one it was checked as."""
+    from difflib import SequenceMatcher
+
+    if not mistake.choices or len(mistake.element.name) > _LONGEST:
+        return False
+    meant = mistake.choices[0].strip("<>")
+    return SequenceMatcher(None, mistake.element.name, meant).ratio() >= 0.9
 
 
 def _gave_up(element: Element, why: str) -> Mistake:

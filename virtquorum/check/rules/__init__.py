@@ -25,6 +25,7 @@ RULES: dict[str, tuple[str, Subject]] = {
     "VQ012": ("libxml2-refuses", "input"),
     "VQ020": ("unknown-rule", "input"),
     "VQ021": ("unused-ignore", "input"),
+    "VQ022": ("too-many", "input"),
     "VQ101": ("threshold-missing", "quorum"),
     "VQ102": ("threshold-not-a-number", "quorum"),
     "VQ103": ("threshold-below-one", "quorum"),
@@ -73,6 +74,7 @@ RULES: dict[str, tuple[str, Subject]] = {
     "VQ504": ("image-sizes", "images"),
     "VQ505": ("image-backing", "images"),
     "VQ506": ("one-filesystem", "images"),
+    "VQ507": ("image-under-two-names", "images"),
 }
 
 

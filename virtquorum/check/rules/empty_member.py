@@ -37,7 +37,10 @@ def check(position: Position) -> Iterator[Problem]:
                 "the member has no type: such a <backingStore> ends a chain, and what is in it is"
                 " not read",
                 expected=f"type='{types[0] if len(types) == 1 else '…'}'",
-                fix=partial(_typed, element, types[0]) if len(types) == 1 else None,
+                # An attribute more may be the type, misspelled.
+                fix=partial(_typed, element, types[0])
+                if len(types) == 1 and not element.attributes.keys() - {"index", "nodename"}
+                else None,
             )
         else:
             yield Problem(

@@ -37,7 +37,7 @@ def check(position: Position) -> Iterator[Problem]:
         if name == word:
             yield Problem(
                 element,
-                f"'{name}' on <{element.name}> says nothing there",
+                f"'{name}' on <{element.name}> has no effect there",
                 attribute=name,
                 expected=f"{name}='…' {WORDS[word]}",
             )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from virtquorum.check.finding import Severity
 from virtquorum.check.rule import Problem, Rule
-from virtquorum.check.vote import possible, threshold_place
+from virtquorum.check.vote import threshold_place
 from virtquorum.model.image import LARGEST_THRESHOLD
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def check(position: Position) -> Iterator[Problem]:
             element,
             f"the threshold is {threshold}, but there {are}",
             attribute=attribute,
-            expected=f"{possible(position)}, or more members",
+            expected=f"a threshold of at most {members}, or more members",
         )
 
 
