@@ -257,14 +257,14 @@ E, W, N = Severity
         (Run(files=(result(),), hidden=2), "1 file, no findings (2 hidden)"),
         (Run(files=(result(E),)), "1 file: invalid; 1 error"),
         (Run(files=(result(W, N, N),)), "1 file: valid; 1 warning, 2 notes"),
-        (Run(files=(result(E, checked=False),)), "1 file: unreadable; 1 error"),
+        (Run(files=(result(E, checked=False),)), "1 file: not checked; 1 error"),
         (
             Run(files=(result(), result(E, E, fix=True), result(E, W)), hidden=1),
             "3 files: 1 valid, 2 invalid; 3 errors, 1 warning (2 fixable with --fix, 1 hidden)",
         ),
         (
             Run(files=(result(W), result(E, checked=False), result(E))),
-            "3 files: 1 valid, 1 invalid, 1 unreadable; 2 errors, 1 warning",
+            "3 files: 1 valid, 1 invalid, 1 not checked; 2 errors, 1 warning",
         ),
     ],
 )

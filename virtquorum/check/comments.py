@@ -34,7 +34,7 @@ _COMMA = re.compile(rb"\s*,\s*")
 #: Whether these find anything depends on the machine and the options: a comment for one of them
 #: alone is never said to be without effect.
 _ELSEWHERE: Final = frozenset(
-    {"VQ010", "VQ011", "VQ012", *(code for code, (_, of) in RULES.items() if of == "images")}
+    {"VQ010", "VQ011", *(code for code, (_, of) in RULES.items() if of == "images")}
 )
 _ABOUT_COMMENTS: Final = frozenset({"VQ020", "VQ021"})
 #: After so many words that no rule has, no further ones are compared with all names.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from virtquorum.check.finding import Edit, Excerpt, Finding, Fix, Severity
@@ -17,6 +18,7 @@ __all__ = ["Placer", "finding_of_error"]
 _BEFORE: Final = 160
 _BEHIND: Final = 400
 _SPACE: Final = b" \t\r\n"
+_NO_TEXT: Final = re.compile(rb"<!--.*?-->|<\?.*?\?>", re.DOTALL)
 
 
 class Placer:
@@ -90,16 +92,7 @@ class Placer:
                 return start, stop
         content = element.content
         if problem.text and element.close != element.start:
-            data = self.document.data
-            start, stop = content, element.close
-            inner = data[start:stop]
-            lead = len(inner) - len(inner.lstrip(_SPACE))
-            if lead < len(inner):
-                start += lead
-                # Text ends where the first child element begins.
-                child = data.find(b"<", start, stop)
-                stop = start + len(data[start : child if child > start else stop].rstrip(_SPACE))
-            return start, stop
+            return _text_span(element, content)
         return element.start, content
 
     def _fix(self, repair: Repair | None) -> Fix | None:
@@ -121,6 +114,25 @@ class Placer:
                 )
             )
         return Fix(description=repair.description, edits=tuple(edits))
+
+
+def _text_span(element: Element, content: int) -> tuple[int, int]:
+    """The first text of an element that is more than white space; its content if there is none."""
+    data = element.document.data
+    at = content
+    for child in [*element.elements(), None]:
+        stop = element.close if child is None else child.start
+        # What is no text in between is as long as it was, in blanks.
+        gap = _NO_TEXT.sub(lambda found: b" " * len(found[0]), data[at:stop])
+        if text := gap.strip(_SPACE):
+            start = at + gap.index(text[:1])
+            # Up to the markup that interrupts it, if any does.
+            end = data.find(b"<", start, stop)
+            end = end if end > start else stop
+            return start, start + len(data[start:end].rstrip(_SPACE))
+        if child is not None:
+            at = child.stop
+    return content, element.close
 
 
 def _excerpt(data: bytes, start: int, column: int) -> Excerpt:

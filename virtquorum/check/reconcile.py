@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from virtquorum.check.finding import Severity
 from virtquorum.check.rule import Problem, Rule
 from virtquorum.check.rules import rule
 from virtquorum.xml.document import Element
@@ -100,6 +101,8 @@ def _of_grammar(mistakes: Sequence[Mistake], problems: Sequence[tuple[Rule, Prob
     thresholds: set[int] = set()  # elements on or in which a rule speaks of a threshold
     dropped: set[int] = set()  # those of whose backing stores libvirt keeps only one
     for one, problem in problems:
+        if (problem.severity or one.severity) is not Severity.ERROR:
+            continue  # the document would pass
         if one.code in _ABSENT and one.code != "VQ101":
             # Of what is there these say nothing.
             lacking.setdefault(id(problem.element), []).append(problem.message)
@@ -122,6 +125,8 @@ def _of_grammar(mistakes: Sequence[Mistake], problems: Sequence[tuple[Rule, Prob
         ):
             continue
         messages = said.get((id(element), mistake.attribute), [])
+        if mistake.kind.startswith("text"):
+            messages = []
         if mistake.kind.endswith("missing"):
             messages = [*messages, *lacking.get(id(element), [])]
         if mistake.attribute in _POLICIES:

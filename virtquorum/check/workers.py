@@ -35,8 +35,8 @@ def check_items(
 ) -> Iterator[Checked]:
     """Check documents; the results come in the order of the items.
 
-    ``verdicts`` says what libxml2 thinks of each, and spares the explainer
-    where that is nothing bad.  ``processes`` is how many work at once, as
+    ``verdicts`` says which of them libxml2 accepts, and spares the explainer
+    there.  ``processes`` is how many work at once, as
     many as there are cores unless given.  Raises InputError for a grammar
     that cannot be used.
     """
@@ -76,11 +76,11 @@ def _checked(item: Item, checker: Checker, verdicts: Verdicts | None = None) -> 
             ask()
 
 
-def _once(verdicts: Verdicts) -> Callable[[], tuple[str, str]]:
+def _once(verdicts: Verdicts) -> Callable[[], bool]:
     """A function that takes the next verdict when it is first called, and says it again later."""
-    found: list[tuple[str, str]] = []
+    found: list[bool] = []
 
-    def ask() -> tuple[str, str]:
+    def ask() -> bool:
         if not found:
             found.append(verdicts.next())
         return found[0]

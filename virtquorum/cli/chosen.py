@@ -27,7 +27,8 @@ class Chosen:
 
     ``skip`` says whether a path below a named directory is left out;
     ``stdin_name`` is what standard input is called, of which ``size`` bytes
-    are read and one more.
+    are read and one more.  ``passed_over`` counts the XML that lay there and
+    was none of libvirt's.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Chosen:
         self._found: set[str] = set()  # the names that a directory gave, not the command line
         self._directories: list[tuple[str, range]] = []
         self._failures: list[InputError] = []
-        self._passed_over: set[str] = set()
+        self.passed_over = 0
         self._seen: set[str] = set()
         self._skip = skip
         if not paths:
@@ -95,10 +96,10 @@ class Chosen:
         """Whether an item is no document of ours, and only lay in a directory with some."""
         if checked.readable or item.name not in self._found:
             return False
-        if checked.findings[0].rule != _WRONG_ROOT:
+        if checked.findings[0].rule != _WRONG_ROOT or _is_misspelled(checked.root):
             return False
         streams.note(f"{item.name}: passed over, its root element is <{checked.root}>")
-        self._passed_over.add(item.name)
+        self.passed_over += 1
         return True
 
     def failed(self, results: Sequence[FileResult]) -> list[FileResult]:
@@ -118,3 +119,11 @@ class Chosen:
             )
             for one in failures
         ]
+
+
+def _is_misspelled(root: str) -> bool:
+    """Whether a root element is nearly one that libvirt's documents have."""
+    from difflib import get_close_matches
+
+    known = ("domain", "disk", "domainsnapshot", "domaincheckpoint", "network", "volume", "pool")
+    return len(root) < 40 and bool(get_close_matches(root, known, 1, 0.75))

@@ -47,6 +47,10 @@ def main(argv: Sequence[str], streams: Streams) -> int:
             return Exit.UNREADABLE if isinstance(error, InputError) else Exit.FINDINGS
         except BrokenPipeError:
             return _reader_gone(streams)
+        except OSError as error:
+            _reader_gone(streams)
+            streams.say(f"the output cannot be written: {(error.strerror or str(error)).lower()}")
+            return Exit.UNREADABLE
         except SystemExit as error:  # typer makes this of a BrokenPipeError
             if isinstance(error.__context__, BrokenPipeError):
                 return _reader_gone(streams)

@@ -84,10 +84,20 @@ def _mended(domain: Domain, checker: Checker, left: Left) -> tuple[Domain, Check
     fixed: list[Finding] = []
     checked = checker.check(domain.document)
     for _ in range(_ROUNDS):
-        data, mended = apply(domain.document.data, left(domain.name, checked.findings))
+        wanted = [one for one in left(domain.name, checked.findings) if one.fix is not None]
+        # All at once, or where they do not go together, one of them.
+        for some in (wanted, *([one] for one in wanted)):
+            data, mended = apply(domain.document.data, some)
+            try:
+                new = domain.with_data(data)
+            except EditError:
+                continue
+            break
+        else:
+            break
         if not mended:
             break
         fixed += mended
-        domain = domain.with_data(data)
+        domain = new
         checked = checker.check(domain.document)
     return domain, checked, fixed

@@ -65,6 +65,9 @@ def report(
         shown.file(result)
     fixed = mending.fixed if mending is not None else 0
     remarks += _about_fixes(fixed, settings) + _about_configuration(config)
+    if chosen.passed_over:
+        files = "1 file" if chosen.passed_over == 1 else f"{chosen.passed_over} files"
+        remarks.append(f"{files} passed over, whose root element is none of libvirt's")
     remarks += keeper.remarks([one.path for one in results])
     run = Run(
         files=tuple(results),

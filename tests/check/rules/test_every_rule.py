@@ -12,7 +12,6 @@ import pytest
 import virtquorum.check.rules
 from virtquorum.check.engine import Checker, Rules, unread
 from virtquorum.check.finding import Severity
-from virtquorum.check.grammar import find_libvirt_schemas
 from virtquorum.check.options import Options
 from virtquorum.check.rules import RULES, rule
 from virtquorum.errors import InputError, UnreadableError
@@ -34,7 +33,7 @@ LONG = {"VQ214"}
 #: What begins a title or a message in upper case, as it is always written.
 NAMES = re.compile(r"QEMU|Ceph|[A-Z]+\b")
 #: No text can show these: a file that is not there, and what only libxml2 refuses.
-WITHOUT_EXAMPLE = {"VQ001", "VQ012", "VQ022"}
+WITHOUT_EXAMPLE = {"VQ001", "VQ022"}
 #: The options with which the example of an 'input' rule is one.
 OPTIONS = {
     "VQ003": Options(limits=Limits(depth=2)),
@@ -260,12 +259,3 @@ def test_a_file_that_is_not_there() -> None:
     assert [finding.rule for finding in checked.findings] == ["VQ001"]
     assert not checked.readable
     assert unread(InputError("something else", file="x")).findings[0].rule == "VQ001"
-
-
-def test_what_libxml2_alone_refuses() -> None:
-    options = Options(libvirt_schemas=find_libvirt_schemas())
-    text = rule("VQ004").passing.encode()  # a whole domain
-    checker = Checker(options)
-    checked = checker.check_bytes(text, "x", libxml2=lambda: ("refused", "Extra element disk"))
-    (finding,) = (one for one in checked.findings if one.rule == "VQ012")
-    assert "Extra element disk" in finding.message

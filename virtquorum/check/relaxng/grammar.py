@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from virtquorum.check.relaxng.automaton import Automaton
 from virtquorum.check.relaxng.mistake import MOST, Mistake, TooMany
 from virtquorum.check.relaxng.patterns import Exhausted
+from virtquorum.check.relaxng.regular import RegularError
 from virtquorum.check.relaxng.restrictions import check_restrictions
 from virtquorum.check.relaxng.simplify import simplify
 from virtquorum.check.relaxng.walk import Walk
@@ -44,12 +45,14 @@ class Grammar:
         try:
             walk.run(root)
             walk.explainer.finish()
-        except (Exhausted, TooMany) as reason:
+        except (Exhausted, TooMany, RegularError) as reason:
             element = walk.at or root
             why = f"it is mistake number {MOST:,}"
             if isinstance(reason, Exhausted):
                 self._automaton = None
                 why = "the document has too many different combinations of elements and attributes"
+            elif isinstance(reason, RegularError):
+                why = f"a pattern of the grammar cannot be followed: {reason}"
             walk.mistakes.found.append(_gave_up(element, why))
         return _without_guesses(walk.mistakes.in_order())
 
@@ -90,6 +93,8 @@ def _is_certain(mistake: Mistake) -> bool:
     if not mistake.choices or len(mistake.element.name) > _LONGEST:
         return False
     meant = mistake.choices[0].strip("<>")
+    if mistake.element.name == meant:
+        return False  # one too many, and nobody knows which
     return SequenceMatcher(None, mistake.element.name, meant).ratio() >= 0.9
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from virtquorum.check.relaxng.contents import leaves
@@ -29,6 +31,8 @@ __all__ = [
 #: Longer lists are cut, and longer texts of the document and patterns of the grammar.
 _LIST: Final = 8
 _TEXT: Final = 60
+#: A wrong word is compared with so many; no grammar of libvirt's has as many in one place.
+_COMPARED: Final = 500
 _PATTERN: Final = 100
 
 _KINDS: Final = {
@@ -85,9 +89,17 @@ def tag(name: str, scope: Mapping[str, str]) -> str:
 
 
 def nearest(wrong: str, right: Iterable[str], *, cutoff: float = 0.6) -> list[str]:
-    """Those of some words that are near to one, the nearest first."""
+    """Those of some words that are near to one, the nearest first.
+
+    Of many words the first ones are looked at.
+    """
     if not wrong or len(wrong) > _TEXT:
         return []
+    return list(_nearest(wrong, tuple(islice(right, _COMPARED)), cutoff))
+
+
+@lru_cache(maxsize=4096)
+def _nearest(wrong: str, right: tuple[str, ...], cutoff: float) -> tuple[str, ...]:
     from difflib import SequenceMatcher
 
     matcher = SequenceMatcher(None, b=wrong.lower(), autojunk=False)
@@ -100,7 +112,7 @@ def nearest(wrong: str, right: Iterable[str], *, cutoff: float = 0.6) -> list[st
             ratio = matcher.ratio()
             if ratio >= cutoff:
                 found.append((-ratio, number, one))
-    return [one for _, _, one in sorted(found)]
+    return tuple(one for _, _, one in sorted(found))
 
 
 def choice_of(words: Sequence[str], *, near: str | None = None) -> str:

@@ -22,7 +22,6 @@ RULES: dict[str, tuple[str, Subject]] = {
     "VQ004": ("wrong-root", "input"),
     "VQ010": ("grammar", "input"),
     "VQ011": ("xsd", "input"),
-    "VQ012": ("libxml2-refuses", "input"),
     "VQ020": ("unknown-rule", "input"),
     "VQ021": ("unused-ignore", "input"),
     "VQ022": ("too-many", "input"),

@@ -59,7 +59,7 @@ RULE = Rule(
     documentation="""
 By `--check-images`. Two paths lead to one file, or two names to one block device. As members of one
 quorum they vote twice with the same data, so a single bad disk wins; and QEMU refuses a second
-writer: "Failed to get \"write\" lock". VQ205, VQ206 and VQ207 say the same of one path without
+writer: "Failed to get \"write\" lock". The rules VQ205 to VQ207 say the same of one path, without
 looking at any file.
 
 Give each member an image of its own, on storage that fails by itself.
@@ -68,7 +68,7 @@ Give each member an image of its own, on storage that fails by itself.
 <disk type='quorum' threshold='2' device='disk'>
   <driver name='qemu' type='quorum'/>
   <backingStore type='file'><format type='raw'/><source file='/srv/root.raw'/></backingStore>
-  <backingStore type='file'><format type='raw'/><source file='/srv/link-to-root.raw'/></backingStore>
+  <backingStore type='file'><format type='raw'/><source file='/srv/link.raw'/></backingStore>
   <backingStore type='file'><format type='raw'/><source file='/srv/other.raw'/></backingStore>
   <target dev='vda' bus='virtio'/>
 </disk>
