@@ -14,7 +14,9 @@ import virtquorum
 from virtquorum.check.engine import MOST, Checker
 from virtquorum.check.finding import Finding, Severity
 from virtquorum.check.grammar import find_libvirt_schemas
-from virtquorum.check.options import Options
+from virtquorum.check.libxml2 import Verdicts
+from virtquorum.check.options import Item, Options
+from virtquorum.check.workers import check_items
 from virtquorum.errors import UsageError
 from virtquorum.xml.domain import Domain
 
@@ -191,3 +193,35 @@ def test_any_bytes_give_findings(mutation: tuple[bytes, float, bytes, int]) -> N
     assert found.findings == sorted(found.findings)
     for one in found.findings:
         assert (1, 1) <= (one.line, one.column) <= (one.end_line, one.end_column)
+
+
+def test_a_warning_or_a_note_does_not_take_the_place_of_an_error() -> None:
+    """A document that the grammar refuses never passes for a rule's milder words."""
+    stray = GOOD.replace(
+        "<source file='/srv/local/ledger-db/swap.raw'/>",
+        "<source protocol='nbd' name='a'><host name='h'>text</host></source>",
+    ).replace("<disk type='file'", "<disk type='network'")
+    assert {one.rule for one in virtquorum.validate(stray)} == {"VQ010", "VQ401"}
+    legacy = (ROOT / "samples" / "legacy-threshold.xml").read_text()
+    legacy = legacy.replace("<threshold value='2'/>", "<threshold value='2'>two</threshold>")
+    assert {one.rule for one in virtquorum.validate(legacy)} == {"VQ010", "VQ110"}
+
+
+def test_stray_text_is_found_where_it_stands() -> None:
+    text = GOOD.replace("</disk>", "<!-- a < b -->stray <!-- x --></disk>", 1)
+    text = text.replace("</domain>", "  oops\n</domain>")
+    places = [shown(text, one) for one in virtquorum.validate(text)]
+    assert places == ["stray", "oops"]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_many_files_are_judged_as_one_is(processes: int) -> None:
+    """libxml2 refuses white space around this number, which the specification allows."""
+    text = GOOD.replace("bus='virtio'/>", "bus='virtio' rotation_rate=' 7200 '/>", 1)
+    items = [Item(str(number), text.encode()) for number in range(100)]
+    for one in check_items(items, OPTIONS, processes=processes):
+        assert one.findings == []
+    verdicts = Verdicts(items[:1], OPTIONS)
+    (one,) = check_items(items[:1], OPTIONS, verdicts=verdicts)
+    verdicts.close()
+    assert one.findings == []

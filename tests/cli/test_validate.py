@@ -430,3 +430,66 @@ def test_the_way_without_typer_is_the_same(wrong: Path) -> None:
         assert (plain.returncode, plain.stdout, plain.stderr) == (
             parsed.returncode, parsed.stdout, parsed.stderr,
         )  # fmt: skip
+
+
+def test_fixes_that_do_not_go_together_are_made_one_after_the_other(tmp_path: Path) -> None:
+    """Renaming one attribute and adding it from an element would write it twice."""
+    path = tmp_path / "both.xml"
+    path.write_text(
+        LEGACY.read_text().replace("type='quorum' device", "type='quorum' Threshold='2' device")
+    )
+    assert run("validate", "--fix", path).code == 0
+    assert path.read_text().count("threshold='2'") == 1
+    assert "Threshold" not in path.read_text()
+    assert "<threshold" not in path.read_text()
+
+
+def test_a_misspelled_root_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "good.xml").write_text(GOOD.read_text())
+    (tmp_path / "other.xml").write_text("<project/>\n")
+    told = run("validate", tmp_path)
+    assert told.code == 0
+    assert "1 file passed over" in told.out
+    (tmp_path / "wrong.xml").write_text("<domian/>\n")
+    told = run("validate", tmp_path)
+    assert told.code == 3
+    assert "wrong.xml:1:1: error[VQ004]" in told.out
+
+
+def test_a_report_does_not_take_the_place_of_a_document(wrong: Path) -> None:
+    told = run("validate", "--output", f"json={wrong}", wrong)
+    assert told.code == 2
+    assert "would overwrite" in told.err
+    assert wrong.read_text() == MISSPELLED
+    assert run("validate", "--output", "json=-", wrong).code == 2
+
+
+def test_a_full_disk_is_no_traceback(wrong: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "virtquorum", "validate", str(GOOD)],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert done.stderr == "virtquorum: the output cannot be written: no space left on device\n"
+
+
+def test_what_is_no_xml_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "bad.xml"
+    path.write_text("<domain>\n  <name>é</nam>\n</domain>\n")
+    told = run("validate", path)
+    assert "2 |   <name>é</nam>" in told.out
+
+
+def test_a_pattern_that_cannot_be_followed_is_told(tmp_path: Path) -> None:
+    schema = tmp_path / "x.rng"
+    schema.write_text(
+        "<element name='d' xmlns='http://relaxng.org/ns/structure/1.0'"
+        " datatypeLibrary='http://www.w3.org/2001/XMLSchema-datatypes'>"
+        "<data type='string'><param name='pattern'>(a{0,1000}){0,1000}</param></data></element>"
+    )
+    path = tmp_path / "x.xml"
+    path.write_text(f"<d>{'a' * 30_000}</d>")
+    told = run("validate", "--schema", schema, path)
+    assert told.code in (1, 3)
+    assert "pattern" in told.out + told.err
