@@ -119,6 +119,12 @@ def _arguments(disk: Disk, names: Names, streams: Streams) -> list[str]:
         check_quorum_words(disk)  # which build does for the others
         streams.note(f"{about} has no medium, so it has no block node")
         return []
+    if disk.name is None:
+        raise TranslationError(
+            "the disk has no target, so its drive has no name",
+            location=disk.location,
+            remedy="write <target dev='vda' bus='virtio'/>",
+        )
     arguments = drive_arguments(disk, build(disk, names), names.drive)
     if names.drive != f"drive-{disk.name}":
         streams.note(f"{about} is called '{names.drive}'")

@@ -31,6 +31,22 @@ __all__ = [
 #: Longer lists are cut, and longer texts of the document and patterns of the grammar.
 _LIST: Final = 8
 _TEXT: Final = 60
+#: Regular expressions of libvirt's grammars that say less to a person than a few words.
+_IN_WORDS: Final = {
+    r"(/|[a-zA-Z]:\\).+": "an absolute path",
+    r"[a-fA-F0-9]{8}\-([a-fA-F0-9]{4}\-){3}[a-fA-F0-9]{12}": "a UUID",
+    r"[a-fA-F0-9]{32}": "a UUID without hyphens",
+    r"[a-fA-F0-9]{2}(:[a-fA-F0-9]{2}){5}": "a MAC address, as '52:54:00:12:34:56'",
+    r"[a-fA-F0-9][02468aAcCeE](:[a-fA-F0-9]{2}){5}": (
+        "a MAC address whose second digit is even, as '52:54:00:12:34:56'"
+    ),
+    r"([bB]([yY][tT][eE][sS]?)?)|([kKmMgGtTpPeE]([iI]?[bB])?)": (
+        "a unit, as 'bytes', 'KiB', 'MiB', 'GiB' or 'TiB'"
+    ),
+    r"([0-9]+(-[0-9]+)?|\^[0-9]+)(,([0-9]+(-[0-9]+)?|\^[0-9]+))*": (
+        "a set of numbers, as '0-3,^2,8'"
+    ),
+}
 #: A wrong word is compared with so many; no grammar of libvirt's has as many in one place.
 _COMPARED: Final = 500
 _PATTERN: Final = 100
@@ -192,6 +208,8 @@ def _datatype(datatype: Datatype, given: str) -> str:
 def _with(words: str, patterns: Sequence[str]) -> str:
     if not patterns:
         return words
+    if len(patterns) == 1 and words == "a text" and patterns[0] in _IN_WORDS:
+        return _IN_WORDS[patterns[0]]
     spelled = " and ".join(shortened(one, _PATTERN) for one in patterns)
     if words == "a text":
         words = "text"
