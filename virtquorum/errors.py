@@ -6,10 +6,13 @@
      │    │    ├── UnreadableError      it cannot be opened or read
      │    │    ├── NotWellFormedError   its bytes are no XML that virtquorum reads
      │    │    ├── LimitError           it is larger or deeper than the bound
+     │    │    ├── ArgumentError        an argument for QEMU that cannot be read
      │    │    └── WrongRootError       well-formed, but no <domain>, <disk>, ...
      │    └── ConfigurationError   it is a configuration or a baseline; a UsageError, too
      ├── UsageError           a command line or configuration that cannot be followed
      ├── EditError            an edit that this document cannot take
+     ├── HostError            what libvirt or another program on the host says no to
+     ├── ImageError           an image of a disk that cannot be made
      └── TranslationError     a disk that has no translation into QEMU arguments
 
 An exception stops the work; what is merely wrong in a document is a finding,
@@ -27,9 +30,12 @@ if TYPE_CHECKING:
     from virtquorum.model.location import Location
 
 __all__ = [
+    "ArgumentError",
     "ConfigurationError",
     "EditError",
     "FileError",
+    "HostError",
+    "ImageError",
     "InputError",
     "LimitError",
     "NotWellFormedError",
@@ -119,6 +125,23 @@ class LimitError(InputError):
     """The input is larger or deeper than the bound, which the message names."""
 
 
+class ArgumentError(InputError):
+    """An argument or a command for QEMU that cannot be read, or that QEMU would refuse.
+
+    ``place`` says which one it is: 'argument 4 (-drive)'.
+    """
+
+    def __init__(self, message: str, *, place: Location, remedy: str | None = None) -> None:
+        super().__init__(
+            message, file=place.file, line=place.line, column=place.column, remedy=remedy
+        )
+        self.place = place
+
+    def __str__(self) -> str:
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return printable(f"{self.place}: {self.message}{remedy}")
+
+
 class WrongRootError(InputError):
     """The XML is well-formed, but it holds no domain and no disk.
 
@@ -134,6 +157,41 @@ class WrongRootError(InputError):
 
 class EditError(VirtquorumError):
     """An edit that this document cannot take; nothing was changed."""
+
+
+class HostError(VirtquorumError):
+    """What libvirt, or another program on the host, says no to; the message has its words."""
+
+
+class ImageError(VirtquorumError):
+    """An image of a disk that cannot be made, or cannot be looked at.
+
+    ``location`` is the image's place in the document, ``disk`` the disk's
+    target ('vda'), ``path`` the image's own; each None where there is none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        location: Location | None = None,
+        disk: str | None = None,
+        path: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+        self.disk = disk
+        self.path = path
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        place = f"{self.location}: " if self.location is not None else ""
+        disk = f"disk '{self.disk}': " if self.disk else ""
+        path = f"image '{self.path}': " if self.path else ""
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return printable(f"{place}{disk}{path}{self.message}{remedy}")
 
 
 class TranslationError(VirtquorumError):

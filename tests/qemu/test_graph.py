@@ -256,9 +256,10 @@ def test_qemu_reports_the_graph(
     disk = SHAPES[shape].replace("DIR", str(folder))
     (model,) = Domain.from_text(disk).disks
     (names,) = domain_names([model])
-    graph = build(model, names)
+    built = build(model, names)
+    graph = built.top
     if spelling is (as_json if uses_null(graph) else dotted):
-        option, value = drive_arguments(model, graph, names.drive)
+        option, value = drive_arguments(model, built, names.drive)
         value = re.sub(",cache.writeback=(on|off)", "", value)  # the drive's own
         assert [option, value] == spelled(spelling(options(graph)))
     expected = Expected(options(graph))
@@ -280,7 +281,7 @@ def test_the_graph_is_one_that_blockdev_takes(folder: Path, shape: str) -> None:
     """-drive is laxer than QMP in places; the graph is right for both."""
     (model,) = Domain.from_text(SHAPES[shape].replace("DIR", str(folder))).disks
     (names,) = domain_names([model])
-    value = options(build(model, names))
+    value = options(build(model, names).top)
     with (
         nbd_server(folder / "nbd.raw", folder / "nbd.sock", export="e"),
         qemu(["-blockdev", json_text(value)], folder) as running,

@@ -102,7 +102,7 @@ def test_two_slices_of_one_file_are_two_images() -> None:
 
 
 def test_transient_is_refused() -> None:
-    assert refused(quorum(inside="<transient/>")).startswith("<transient/> is not translated yet")
+    assert refused(quorum(inside="<transient/>")).startswith("<transient/> is not translated")
 
 
 def test_what_nobody_understood_is_named_with_its_place() -> None:

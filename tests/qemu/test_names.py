@@ -65,7 +65,7 @@ def all_nodes(disks: Sequence[Disk]) -> list[str]:
     found = []
     for disk, names in zip(disks, domain_names(disks), strict=True):
         found.append(names.drive)
-        rest: list[object] = [options(build(disk, names))]
+        rest: list[object] = [options(build(disk, names).top)]
         while rest:
             one = rest.pop()
             if isinstance(one, dict):

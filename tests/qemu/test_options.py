@@ -37,7 +37,7 @@ SIZES = {
 def graph_of(disk: str) -> Any:
     (model,) = Domain.from_text(disk).disks
     (names,) = domain_names([model])
-    return options(build(model, names))
+    return options(build(model, names).top)
 
 
 def metadata_cache(unit: str | None) -> str:

@@ -189,12 +189,12 @@ CASES = {
     ),
     "discard": Case(
         stock(driver="type='raw' discard='on'"),
-        "discard='on' is unknown; it is 'unmap' or 'ignore'",
+        "the discard mode 'on' is unknown; modes are: ignore, unmap",
         "<driver",
     ),
     "detect zeroes": Case(
         stock(driver="type='raw' detect_zeroes='maybe'"),
-        "detect_zeroes='maybe' is unknown; it is 'off', 'on' or 'unmap'",
+        "the mode of detect_zeroes 'maybe' is unknown; modes are: off, on, unmap",
         "<driver",
     ),
     "copy on read": Case(
@@ -212,22 +212,27 @@ CASES = {
             "<target",
             "<auth username='x'><secret type='ceph' usage='y'/></auth><target",
         ),
-        "authentication and encryption are not translated yet",
+        "QEMU logs in to no storage of the kind 'file'; remove <auth>; it is for ftp, ftps, http, "
+        "https, iscsi, rbd, ssh",
         "<auth",
     ),
     "auth": Case(
         stock("<auth username='x'><secret type='iscsi' usage='y'/></auth>"),
-        "authentication is not translated yet",
+        "QEMU logs in to no storage of the kind 'file'; remove <auth>; it is for ftp, ftps, http, "
+        "https, iscsi, rbd, ssh",
         "<auth",
     ),
     "encryption": Case(
         stock("<encryption format='luks'><secret type='passphrase' usage='y'/></encryption>"),
-        "encryption is not translated yet",
-        "<encryption",
+        "<encryption> needs the secret 'y', whose value is not known here; name a file that holds "
+        "it, --secret y=file:PATH, or have libvirt asked, --connect URI --secrets-dir DIR",
+        "<secret",
     ),
     "reservations": Case(
         stock("<reservations managed='yes'/>"),
-        "persistent reservations are not translated yet",
+        "libvirt starts the helper of managed reservations itself, at a place of its own; start "
+        "qemu-pr-helper, and name its socket: managed='no' and "
+        "<source type='unix' path='…' mode='client'/>",
         "<reservations",
     ),
     "fdgroup": Case(
@@ -263,19 +268,19 @@ CASES = {
         "<metadata_cache",
     ),
     "rbd": Case(
-        network("protocol='rbd' name='p/i'"),
-        "the source 'rbd' is not translated yet; file, block and network with protocol 'nbd' are",
+        network("protocol='rbd' name='p'"),
+        "an rbd source is named by pool and image; name='POOL/IMAGE'",
         "<source",
     ),
     "foreign": Case(
         network("protocol='carrier-pigeon' name='p'"),
-        "the source 'carrier-pigeon' is not translated yet; "
-        "file, block and network with protocol 'nbd' are",
+        "the protocol 'carrier-pigeon' is unknown; protocols are: ftp, ftps, gluster, http, "
+        "https, iscsi, nbd, nfs, rbd, ssh",
         "<source",
     ),
     "nbd tls": Case(
-        network("protocol='nbd' tls='yes'", "<host name='h'/>"),
-        "TLS is not translated yet; serve it without TLS, through a tunnel",
+        network("protocol='nbd' tlsHostname='x'", "<host name='h'/>"),
+        "tlsHostname says nothing without TLS; add tls='yes'",
         "<source",
     ),
     "nbd tls, no switch": Case(
@@ -285,13 +290,197 @@ CASES = {
     ),
     "nbd hosts": Case(
         network("protocol='nbd'", "<host name='h'/><host name='i'/>"),
-        "nbd takes one <host>, here are 2; it is <host name='…' port='…'/>, and no more",
+        "nbd takes one <host>, here are 2; it is <host name='…'/>, and no more",
         "<source",
     ),
     "nbd without host": Case(
         network("protocol='nbd'"),
-        "nbd takes one <host>, here are 0; it is <host name='…' port='…'/>, and no more",
+        "nbd takes one <host>, here are 0; it is <host name='…'/>, and no more",
         "<source",
+    ),
+    "sheepdog": Case(
+        network("protocol='sheepdog' name='p'"),
+        "QEMU has dropped the protocol 'sheepdog'",
+        "<source",
+    ),
+    "iscsi without a name": Case(
+        network("protocol='iscsi'", "<host name='h'/>"),
+        "'' names no unit; it is name='IQN' or name='IQN/LUN'",
+        "<source",
+    ),
+    "iscsi, no unit": Case(
+        network("protocol='iscsi' name='iqn.x/one'", "<host name='h'/>"),
+        "'iqn.x/one' names no unit; it is name='IQN' or name='IQN/LUN'",
+        "<source",
+    ),
+    "iscsi, two hosts": Case(
+        network("protocol='iscsi' name='iqn.x'", "<host name='h'/><host name='i'/>"),
+        "iscsi takes one <host>, here are 2; it is <host name='…'/>, and no more",
+        "<source",
+    ),
+    "gluster": Case(
+        network("protocol='gluster' name='v'", "<host name='h'/>"),
+        "a gluster source is named by volume and path; name='VOLUME/PATH'",
+        "<source",
+    ),
+    "gluster without host": Case(
+        network("protocol='gluster' name='v/i'"),
+        "gluster needs a <host>; it is <host name='…'/>",
+        "<source",
+    ),
+    "http over a socket": Case(
+        network("protocol='http' name='/i'", "<host transport='unix' socket='/s'/>"),
+        "QEMU reaches no http server over 'unix'; transport is 'tcp'",
+        "<host",
+    ),
+    "a host that is an URL": Case(
+        network("protocol='http' name='/i'", "<host name='h/path?x'/>"),
+        "'h/path?x' is no name of a host",
+        "<host",
+    ),
+    "http without a path": Case(
+        network("protocol='http'", "<host name='h'/>"),
+        "a source of http is named by its path; name='/PATH'",
+        "<source",
+    ),
+    "a query that ends": Case(
+        network("protocol='http' name='/i' query='a#b'", "<host name='h'/>"),
+        "the query holds white space or '#', which would end it; write them as '%20' and '%23'",
+        "<source",
+    ),
+    "readahead": Case(
+        network("protocol='ftp' name='/i'", "<host name='h'/><readahead size='-1'/>"),
+        "readahead is '-1', which is no number from 0",
+        "<source",
+    ),
+    "verify": Case(
+        network("protocol='https' name='/i'", "<host name='h'/><ssl verify='maybe'/>"),
+        "verify='maybe' is neither 'yes' nor 'no'",
+        "<source",
+    ),
+    "cookies": Case(
+        network(
+            "protocol='http' name='/i'",
+            "<host name='h'/><cookies><cookie name='a'>b</cookie></cookies>",
+        ),
+        "cookies let anybody in who sees them, so they stand in no argument; say where a file with "
+        "them may be written: --secrets-dir DIR",
+        "<source",
+    ),
+    "cookies with a line end": Case(
+        network(
+            "protocol='http' name='/i'",
+            "<host name='h'/><cookies><cookie name='a'>b&#10;c</cookie></cookies>",
+        ),
+        "a cookie holds a line end or another control character",
+        "<source",
+    ),
+    "a user without a name": Case(
+        network("protocol='rbd' name='p/i'", "<auth><secret type='ceph' usage='y'/></auth>"),
+        "<auth> names no user; it is <auth username='…'>",
+        "<auth",
+    ),
+    "a user without a secret": Case(
+        network("protocol='rbd' name='p/i'", "<auth username='u'/>"),
+        "<auth> names no secret; it is <secret type='…' uuid='…'/>",
+        "<auth",
+    ),
+    "a secret of no name": Case(
+        network("protocol='rbd' name='p/i'", "<auth username='u'><secret type='ceph'/></auth>"),
+        "the secret of <auth> has no UUID that is one, and no usage; "
+        "it is <secret type='…' uuid='…'/>",
+        "<secret",
+    ),
+    "a secret's UUID that is none": Case(
+        network(
+            "protocol='rbd' name='p/i'",
+            "<auth username='u'><secret type='ceph' uuid='x,file=/etc/passwd'/></auth>",
+        ),
+        "the secret of <auth> has no UUID that is one, and no usage; "
+        "it is <secret type='…' uuid='…'/>",
+        "<secret",
+    ),
+    "two secrets": Case(
+        stock(
+            "<encryption format='luks'><secret type='passphrase' usage='x'/>"
+            "<secret type='passphrase' usage='y'/></encryption>"
+        ),
+        "encryption takes one <secret>, here are 2; it is <secret type='passphrase' uuid='…'/>",
+        "<encryption",
+    ),
+    "luks2": Case(
+        stock("<encryption format='luks2'><secret type='passphrase' usage='y'/></encryption>"),
+        "QEMU opens no encryption 'luks2' for a guest; it is 'luks'; 'luks2' needs "
+        "engine='librbd', and qcow's own must be converted",
+        "<encryption",
+    ),
+    "librbd of a file": Case(
+        stock("<encryption format='luks' engine='librbd'/>"),
+        "librbd decrypts images of rbd and no others; the engine is 'qemu'",
+        "<encryption",
+    ),
+    "reservations over a network": Case(
+        network("protocol='rbd' name='p/i'", "<reservations managed='no'/>"),
+        "persistent reservations are for block devices of this host; remove them",
+        "<reservations",
+    ),
+    "nfs port": Case(
+        network("protocol='nfs' name='/i'", "<host name='h' port='2049'/>"),
+        "an nfs host has no port; leave it out",
+        "<host",
+    ),
+    "nfs user": Case(
+        network("protocol='nfs' name='/i'", "<host name='h'/><identity user='no such one'/>"),
+        "there is no user 'no such one' on this machine; write its number: user='+0'",
+        "<source",
+    ),
+    "ssh": Case(
+        network("protocol='ssh'", "<host name='h'/>"),
+        "an ssh source is named by its path; name='/PATH'",
+        "<source",
+    ),
+    "dir, written to": Case(
+        "<disk type='dir'><driver type='fat'/><source dir='/d'/><target dev='vda'/></disk>",
+        "a directory is no disk that a guest could write to; add <readonly/>",
+        "<source",
+    ),
+    "dir, raw": Case(
+        "<disk type='dir'><driver type='raw'/><source dir='/d'/><target dev='vda'/></disk>",
+        "a directory is shown as a FAT file system, and not as 'raw'; its format is 'fat'",
+        "<disk",
+    ),
+    "nvme": Case(
+        "<disk type='nvme'><driver type='raw'/><source type='pci' namespace='0'/>"
+        "<target dev='vda'/></disk>",
+        "this is no NVMe namespace that QEMU could take; it is <source type='pci' namespace='1' "
+        "…><address domain='0x0000' bus='0x01' slot='0x00' function='0x0'/></source>",
+        "<source",
+    ),
+    "nvme address": Case(
+        "<disk type='nvme'><driver type='raw'/><source type='pci' namespace='1'>"
+        "<address domain='0' bus='0x100' slot='0' function='0'/></source><target dev='vda'/></disk>",
+        "'0x100' is no part of a PCI address",
+        "<address",
+    ),
+    "volume": Case(
+        "<disk type='volume'><driver type='raw'/><source pool='p' volume='v'/>"
+        "<target dev='vda'/></disk>",
+        "only libvirt knows where the volume 'v' of the pool 'p' is; have it asked, "
+        "--connect URI, or name the file or device that it is",
+        "<source",
+    ),
+    "auth of a quorum": Case(
+        quorum().replace("<target", "<auth username='u'/><target"),
+        "<auth> says nothing to a quorum, which has no storage of its own; put it into the "
+        "<source> of the member that needs it",
+        "<auth",
+    ),
+    "auth twice": Case(
+        network("protocol='rbd' name='p/i'", "<auth username='u'/>").replace(
+            "<target", "<auth username='v'/><target"
+        ),
+        "<auth> stands in <disk> and in <source>; remove one of them",
+        "<auth username='v'",
     ),
     "nbd transport": Case(
         network("protocol='nbd'", "<host name='h' transport='rdma'/>"),

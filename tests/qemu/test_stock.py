@@ -138,4 +138,4 @@ def test_the_graph_is_libvirts(name: str, stock: dict[str, list[dict[str, Any]]]
     assert not isinstance(stock[name], str), stock[name]
     nodes = {one["node-name"]: one for one in stock[name]}
     top = stock[name][-1]
-    assert bare(options(build(model, names))) == merged(top, nodes)
+    assert bare(options(build(model, names).top)) == merged(top, nodes)

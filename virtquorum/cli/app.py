@@ -57,7 +57,7 @@ def command_line(names: Sequence[str]) -> typer.Typer:
     )
     app.callback()(_root)
     for name in names:
-        module = import_module(f"virtquorum.cli.{name}")
+        module = import_module(f"virtquorum.cli.{name.replace('-', '_')}")
         app.command(name, short_help=SHORT[name])(module.command)
     return app
 

@@ -5,44 +5,58 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from virtquorum.errors import TranslationError
 from virtquorum.json_text import Json, json_text
-from virtquorum.model.node import Malformed
-from virtquorum.qemu.graph import AnyBlock, options, uses_null
+from virtquorum.qemu.graph import options, uses_null
+from virtquorum.qemu.objects import object_options
+from virtquorum.qemu.qapi import json_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from virtquorum.model.disk import Disk
+    from virtquorum.qemu.build import Built
+    from virtquorum.qemu.objects import QemuObject, ThrottleGroup
 
-__all__ = ["as_json", "dotted", "drive_arguments", "shell_lines"]
+__all__ = [
+    "as_json",
+    "dotted",
+    "drive_arguments",
+    "object_arguments",
+    "option_list",
+    "shell_lines",
+]
 
 _DRIVE_DEFAULTS = ("read-only", "cache", "discard", "detect-zeroes")
 
 
-#: QEMU's names for libvirt's limits; each has the ending '-max' and '-max-length' as well.
-_LIMITS = {
-    "total_bytes_sec": "bps-total",
-    "read_bytes_sec": "bps-read",
-    "write_bytes_sec": "bps-write",
-    "total_iops_sec": "iops-total",
-    "read_iops_sec": "iops-read",
-    "write_iops_sec": "iops-write",
-}
-
-
-def drive_arguments(disk: Disk, top: AnyBlock, id: str) -> list[str]:
+def drive_arguments(
+    disk: Disk, built: Built, id: str, interface: Sequence[tuple[str, str]] = (("if", "none"),)
+) -> list[str]:
     """``-drive`` and its value for a disk's graph; ``id`` is what a ``-device`` will call it.
 
     A graph that ends a chain goes through ``file=json:…``: dotted keys have
-    no null.  Throttling and error policies are the drive's own.  Raises
-    TranslationError for a limit that is no number.
+    no null.  Throttling and error policies are the drive's own.
     """
-    spelled = options(top)
-    pairs = as_json(spelled) if uses_null(top) else dotted(spelled)
-    pairs += _write_cache(disk) + _policies(disk) + _throttling(disk)
-    pairs += [("if", "none"), ("id", id)]
-    return ["-drive", ",".join(f"{key}={value.replace(',', ',,')}" for key, value in pairs)]
+    spelled = options(built.top)
+    pairs = as_json(spelled) if uses_null(built.top) else dotted(spelled)
+    pairs += _write_cache(disk) + _policies(disk) + _throttling(disk, built.throttle)
+    pairs += [*interface, ("id", id)]
+    return ["-drive", option_list(pairs)]
+
+
+def option_list(pairs: Iterable[tuple[str, str]]) -> str:
+    """Options as QEMU splits them at commas: one inside a value is doubled."""
+    return ",".join(f"{key}={value.replace(',', ',,')}" for key, value in pairs)
+
+
+def object_arguments(one: QemuObject) -> list[str]:
+    """``-object`` in key=value form, which every version takes."""
+    pairs = [
+        (key, ("on" if value else "off") if isinstance(value, bool) else str(value))
+        for key, value in object_options(one).items()
+        if key != "qom-type"
+    ]
+    return ["-object", f"{one.qom_type},{option_list(pairs)}"]
 
 
 def _write_cache(disk: Disk) -> list[tuple[str, str]]:
@@ -69,26 +83,13 @@ def _policies(disk: Disk) -> list[tuple[str, str]]:
     ]
 
 
-def _throttling(disk: Disk) -> list[tuple[str, str]]:
-    tune = disk.iotune
-    if tune is None:
+def _throttling(disk: Disk, group: ThrottleGroup | None) -> list[tuple[str, str]]:
+    if group is None or group.limits is None:
         return []
-    named = {"size_iops_sec": "iops-size", "group_name": "group"}
-    for ours, qemus in _LIMITS.items():
-        named |= {ours: qemus, f"{ours}_max": f"{qemus}-max"}
-        named[f"{ours}_max_length"] = f"{qemus}-max-length"
-    pairs = []
-    for field, name in named.items():
-        value = getattr(tune, field)
-        if isinstance(value, Malformed):
-            raise TranslationError(
-                f"{field} is '{value}', which is no number",
-                location=tune.location,
-                disk=disk.name,
-                remedy="it is a whole number, without a unit",
-            )
-        if value is not None:
-            pairs.append((f"throttling.{name}", str(value)))
+    limits = json_of(group.limits, lambda _: None)
+    pairs = [(f"throttling.{name}", str(value)) for name, value in limits.items()]
+    if disk.iotune is not None and disk.iotune.group_name is not None:
+        pairs.append(("throttling.group", disk.iotune.group_name))
     return pairs
 
 

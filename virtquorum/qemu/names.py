@@ -105,7 +105,7 @@ class Names:
         return self._names[id(image)]
 
     def beside(self, name: str, layer: str) -> str:
-        """The name of another layer of the same image: '-s' storage, '-l' slice, '-q' quorum."""
+        """The name of another layer of the same image: '-s' storage, '-l' slice or another."""
         if len(name) + 1 + len(layer) > _LONGEST:
             name = f"{name[:18]}-{_digest(name)}"
         return _free(f"{name}-{layer}", self._used)

@@ -1,0 +1,57 @@
+"""The block graph spelled as QMP commands, and the commands that take it away again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from virtquorum.qemu.graph import flat
+from virtquorum.qemu.objects import object_options
+
+if TYPE_CHECKING:
+    from virtquorum.json_text import Json
+    from virtquorum.qemu.graph import Block
+    from virtquorum.qemu.objects import QemuObject
+
+__all__ = ["Command", "add_nodes", "add_object", "command", "undo"]
+
+Command = dict[str, "Json"]
+
+
+def command(name: str, arguments: dict[str, Json]) -> Command:
+    """A command as a monitor takes it."""
+    return {"execute": name, "arguments": arguments}
+
+
+def add_nodes(top: Block) -> list[Command]:
+    """``blockdev-add`` for each node of a graph, those below first."""
+    return [command("blockdev-add", node) for node in flat(top)]
+
+
+def add_object(one: QemuObject) -> Command:
+    """``object-add``."""
+    return command("object-add", object_options(one))
+
+
+#: What takes away what a command adds, and the argument that names it.
+_REVERSE = {
+    "object-add": ("object-del", "id", "id"),
+    "blockdev-add": ("blockdev-del", "node-name", "node-name"),
+    "device_add": ("device_del", "id", "id"),
+    "chardev-add": ("chardev-remove", "id", "id"),
+}
+
+
+def undo(commands: list[Command]) -> list[Command]:
+    """The commands that take away what these add, the last first.
+
+    ``device_del`` only asks the guest: DEVICE_DELETED has to be awaited
+    before the nodes below can go.
+    """
+    taken = []
+    for one in reversed(commands):
+        name, arguments = one["execute"], one["arguments"]
+        assert isinstance(name, str)
+        assert isinstance(arguments, dict)
+        reverse, key, named = _REVERSE[name]
+        taken.append(command(reverse, {key: arguments[named]}))
+    return taken
