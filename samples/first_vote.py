@@ -47,13 +47,13 @@ def main() -> int:
         say("A domain with one quorum disk: a qcow2 file, a raw file, an NBD export.")
         run(sys.executable, "-m", "virtquorum", "show", str(xml))
         say("What QEMU is to be told.")
-        run(sys.executable, "-m", "virtquorum", "args", str(xml))
+        run(sys.executable, "-m", "virtquorum", "args", "--no-frontend", str(xml))
         say("Three empty images, the third served by qemu-nbd.")
         for image, format in zip(members, formats, strict=True):
             run("qemu-img", "create", "-q", "-f", format, str(image), "16M")
 
         arguments = json.loads(
-            output(sys.executable, "-m", "virtquorum", "args", "--json", str(xml))
+            output(sys.executable, "-m", "virtquorum", "args", "--no-frontend", "--json", str(xml))
         )
         say(f"QEMU opens the quorum. Write a megabyte of {GOOD} through it, then stop QEMU.")
         with served(members[2], socket), qemu(arguments, folder) as disk:
@@ -148,7 +148,7 @@ def qemu(arguments: list[str], folder: Path) -> Iterator[Disk]:
     socket, log = folder / "qmp.sock", folder / "qemu.log"
     command = ["qemu-system-x86_64", "-M", "none", "-nodefaults", "-display", "none", "-S",
                "-qmp", f"unix:{socket},server=on,wait=off", *arguments]  # fmt: skip
-    print(f"$ {shlex.join(command[:9])} $(virtquorum args --oneline …)", flush=True)
+    print(f"$ {shlex.join(command[:9])} $(virtquorum args --no-frontend --oneline …)", flush=True)
     with started(command, socket, log):
         monitor = QEMUMonitorProtocol(str(socket))
         monitor.connect()

@@ -110,15 +110,17 @@ class Qemu:
 
 
 @contextmanager
-def qemu(arguments: Sequence[str], folder: Path) -> Iterator[Qemu]:
+def qemu(arguments: Sequence[str], folder: Path, machine: str = "none") -> Iterator[Qemu]:
     """Start QEMU with arguments for its disks, in a folder, and stop it in the end.
+
+    A ``machine`` other than 'none' has buses for devices.
 
     Raises AssertionError with QEMU's own words if it does not start.
     """
     socket, log = folder / "qmp.sock", folder / "qemu.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [QEMU, "-M", "none", "-nodefaults", "-display", "none", "-S",
+            [QEMU, "-M", machine, "-nodefaults", "-display", "none", "-S",
              "-qmp", f"unix:{socket},server=on,wait=off", *arguments],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder,
         )  # fmt: skip

@@ -12,6 +12,7 @@
      ├── UsageError           a command line or configuration that cannot be followed
      ├── EditError            an edit that this document cannot take
      ├── HostError            what libvirt or another program on the host says no to
+     │    └── LibvirtError         libvirt's own words, with its number of the error
      ├── ImageError           an image of a disk that cannot be made
      └── TranslationError     a disk that has no translation into QEMU arguments
 
@@ -37,6 +38,7 @@ __all__ = [
     "HostError",
     "ImageError",
     "InputError",
+    "LibvirtError",
     "LimitError",
     "NotWellFormedError",
     "TranslationError",
@@ -161,6 +163,31 @@ class EditError(VirtquorumError):
 
 class HostError(VirtquorumError):
     """What libvirt, or another program on the host, says no to; the message has its words."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+class LibvirtError(HostError):
+    """What a running libvirt says no to.
+
+    ``what`` is what it was asked about, None where its words say it; ``code``
+    is libvirt's number of the error (virErrorNumber) and ``text`` its words.
+    """
+
+    def __init__(
+        self, what: str | None, *, code: int | None, text: str, remedy: str | None = None
+    ) -> None:
+        super().__init__(what, text)
+        self.what = what
+        self.code = code
+        self.text = text
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        what = f"{self.what}: " if self.what else ""
+        remedy = f"; {self.remedy}" if self.remedy else ""
+        return printable(f"{what}libvirt says: {self.text}{remedy}")
 
 
 class ImageError(VirtquorumError):

@@ -15,7 +15,9 @@ ROOMS = {
     "check": {"model", "xml"},
     "qemu": {"model", "xml"},
     "report": {"model", "xml", "check"},
-    "cli": {"model", "xml", "check", "qemu", "report"},
+    "images": {"model", "xml"},
+    "host": {"model", "xml"},
+    "cli": {"model", "xml", "check", "qemu", "report", "images", "host"},
 }
 #: Modules beside the rooms, open to all; they import no room.
 COMMON = {"errors", "json_text", "printable", "schema_files"}

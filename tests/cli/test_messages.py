@@ -31,7 +31,7 @@ def test_no_arguments_give_the_help() -> None:
         (
             ["frobnicate"],
             "no such command 'frobnicate'; commands are: validate, explain, show, format, args, "
-            "schema; see 'virtquorum --help'",
+            "from-args, create, schema; see 'virtquorum --help'",
         ),
         (["--nope"], "no such option: --nope; see 'virtquorum --help'"),
         (
@@ -50,12 +50,12 @@ def test_no_arguments_give_the_help() -> None:
         ),
         (
             ["args", "--style", "poem", "x"],
-            "invalid value for '--style': 'poem' is not one of 'drive'; "
+            "invalid value for '--style': 'poem' is not one of 'drive', 'blockdev', 'qmp'; "
             "see 'virtquorum args --help'",
         ),
         (
             ["args", "--json", "--oneline", "x"],
-            "--json and --oneline exclude each other; see 'virtquorum args --help'",
+            "--json, --oneline and --nul exclude each other; see 'virtquorum args --help'",
         ),
         (
             ["args", "--disk", "vdx", str(SAMPLE)],
@@ -211,38 +211,6 @@ def test_unreadable_file(tmp_path: Path) -> None:
         "run it as a user who may read the file\n"
     )
     assert (done.returncode, done.stdout) == (3, "")
-
-
-def test_untranslatable_disk() -> None:
-    """The error names the disk, its place, the reason and the way out."""
-    path = ROOT / "samples" / "two-disks.xml"
-    done = run("args", path)
-    line = path.read_text().split("\n").index("        <source protocol='rbd' name="
-                                              "'rack-c/ticket-desk-mail'>")  # fmt: skip
-    assert (
-        f"virtquorum: {path}:{line + 4}:11: disk 'sda': authentication is not translated yet\n"
-        in (done.err)
-    )
-    assert done.err.endswith("note: the other disks are to be had with --disk TARGET\n")
-    assert (done.code, done.out) == (1, "")
-    assert run("args", "--disk", "vda", "--disk", "vdb", path).code == 0
-
-
-def test_what_args_leaves_to_the_device_is_named(tmp_path: Path) -> None:
-    file = tmp_path / "d.xml"
-    file.write_text(
-        "<domain><devices>"
-        "<disk type='file'><driver type='raw' iothread='1'/><source file='/a'/>"
-        "<target dev='vda'/><serial>x</serial></disk>"
-        "<disk type='file' device='cdrom'><target dev='sda'/></disk></devices></domain>"
-    )
-    done = run("args", file)
-    assert done.code == 0
-    assert done.err == (
-        f"virtquorum: note: {file}:1:18: disk 'vda': left to -device: serial='x', iothread='1'\n"
-        f"virtquorum: note: {file}:1:132: disk 'sda' has no medium, so it has no block node\n"
-    )
-    assert done.out.startswith("-drive driver=raw,node-name=vq-vda,")
 
 
 @pytest.mark.parametrize("command", [None, *COMMANDS])

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import islice, product
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,8 @@ def test_validate_of_a_valid_file_imports_neither_typer_nor_the_explainer(tmp_pa
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, unbuffered: str) -> None:
     many = tmp_path / "many.xml"
     disk = "<disk type='file'><source file='/x'/><target dev='vd{}'/></disk>"
-    disks = "".join(disk.format(number) for number in range(5000))
+    names = ("".join(letters) for letters in product("abcdefghijklmnopqrstuvwxyz", repeat=3))
+    disks = "".join(disk.format(name) for name in islice(names, 5000))
     many.write_text(f"<domain><devices>{disks}</devices></domain>")
     for command in ("show", "format", "args"):
         words = " ".join(f"'{one}'" for one in (*COMMAND, command, many))
@@ -238,10 +240,13 @@ def test_a_file_name_that_is_no_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("virtquorum ", {"validate", "explain", "show", "format", "args", "schema"}),
+        (
+            "virtquorum ",
+            {"validate", "explain", "show", "format", "args", "from-args", "create", "schema"},
+        ),
         ("virtquorum sh", {"show"}),
         ("virtquorum show --m", {"--max-depth", "--max-size"}),
-        ("virtquorum args --style ", {"drive"}),
+        ("virtquorum args --style ", {"drive", "blockdev", "qmp"}),
     ],
 )
 def test_completion_in_a_real_bash(line: str, words: set[str], tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ class Vote:
     def arguments(self) -> list[str]:
         """What the command says."""
         done = subprocess.run(
-            [sys.executable, "-m", "virtquorum", "args", "--style", "drive", "--json", self.file],
+            [sys.executable, "-m", "virtquorum", "args", "--style", "drive",
+             "--no-frontend", "--json", self.file],
             check=True, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         assert done.stderr == ""

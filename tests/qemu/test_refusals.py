@@ -458,7 +458,8 @@ CASES = {
     ),
     "nvme address": Case(
         "<disk type='nvme'><driver type='raw'/><source type='pci' namespace='1'>"
-        "<address domain='0' bus='0x100' slot='0' function='0'/></source><target dev='vda'/></disk>",
+        "<address domain='0' bus='0x100' slot='0' function='0'/></source>"
+        "<target dev='vda'/></disk>",
         "'0x100' is no part of a PCI address",
         "<address",
     ),

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import ExitStack
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from virtquorum.cli.inputs import MaxDepth, MaxSize, domains
+from virtquorum.cli.secrets import provided, write_secrets
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import EditError, InputError, TranslationError
-from virtquorum.qemu.build import build, is_empty
-from virtquorum.qemu.drive import drive_arguments, shell_lines
-from virtquorum.qemu.leftover import (
-    check_quorum_words,
-    for_the_device,
-    not_understood,
-    without_effect,
-)
-from virtquorum.qemu.names import domain_names
+from virtquorum.json_text import json_text
+from virtquorum.qemu.drive import shell_lines
+from virtquorum.qemu.qmp import undo as undone
+from virtquorum.qemu.translate import Translated, arguments, commands, translate
+from virtquorum.qemu.version import read_version
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from virtquorum.model.disk import Disk
-    from virtquorum.qemu.names import Names
+    from virtquorum.qemu.provided import Provided
+    from virtquorum.xml.domain import Domain
 
 __all__ = ["command"]
 
@@ -33,6 +34,8 @@ class Style(Enum):
     """How the block graph is spelled."""
 
     DRIVE = "drive"
+    BLOCKDEV = "blockdev"
+    QMP = "qmp"
 
 
 def command(
@@ -52,86 +55,187 @@ def command(
             "--disk", metavar="TARGET", help="Only this disk; may be repeated.", show_default=False
         ),
     ] = None,
+    no_frontend: Annotated[
+        bool, typer.Option("--no-frontend", help="Without the guest's devices.")
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="With --style qmp: what takes it all away again.")
+    ] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Leave out disks that cannot be translated.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON array of the arguments.")] = False,
     oneline: Annotated[
         bool, typer.Option("--oneline", help="All on one line for a shell.")
     ] = False,
+    nul: Annotated[bool, typer.Option("--nul", help="Each argument ended by NUL.")] = False,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--secret",
+            metavar="UUID=file:PATH",
+            help="Where the value of a libvirt secret is: file:PATH, base64:PATH, or object:ID "
+            "for an object of yours. Or by usage. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    secrets_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--secrets-dir",
+            metavar="DIR",
+            help="Write there, readable for you alone, what no argument may hold: cookies, and "
+            "secrets that libvirt was asked for.",
+            show_default=False,
+        ),
+    ] = None,
+    tls_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--tls-dir",
+            metavar="DIR",
+            help="The certificates for TLS; /etc/pki/qemu, as for libvirt.",
+            show_default=False,
+        ),
+    ] = None,
+    tls_secret: Annotated[
+        str | None,
+        typer.Option(
+            "--tls-secret",
+            metavar="UUID",
+            help="The secret that opens the key of the certificates, if it is encrypted; what "
+            "qemu.conf calls nbd_tls_x509_secret_uuid.",
+            show_default=False,
+        ),
+    ] = None,
+    connect: Annotated[
+        str | None,
+        typer.Option(
+            "--connect",
+            metavar="URI",
+            help="The libvirt to ask for volumes and secrets.",
+            show_default=False,
+        ),
+    ] = None,
+    target_qemu: Annotated[
+        str | None,
+        typer.Option(
+            "--target-qemu",
+            metavar="VERSION",
+            help="Say nothing that this QEMU lacks, 7.2 say.",
+            show_default=False,
+        ),
+    ] = None,
     max_depth: Annotated[int, MaxDepth] = DEFAULT_LIMITS.depth,
     max_size: Annotated[int, MaxSize] = DEFAULT_LIMITS.size,
 ) -> int:
     """Print the arguments that give QEMU a domain's disks.
 
-    Each disk becomes one -drive with if=none and id=drive-TARGET, its whole
-    block graph inside; no format that the XML leaves open is guessed. So far
-    for files, block devices and NBD without TLS, encryption or
-    authentication; another disk is refused. What belongs to the guest's
-    device (-device) is left to you and named on standard error.
+    Of each disk its block graph and the guest's device, with the controllers
+    that this needs; no format that the XML leaves open is guessed, and no
+    password is printed. --style drive makes one -drive of a disk, with
+    id=drive-TARGET; blockdev makes one -blockdev of each node; qmp makes a
+    JSON list of commands for a monitor.
 
     \b
       virtquorum args domain.xml
-      virtquorum args --disk vda --json domain.xml
+      virtquorum args --style blockdev --disk vda --json domain.xml
+      virtquorum args --style qmp --undo domain.xml
       a=$(virtquorum args --oneline domain.xml) && eval "qemu-system-x86_64 $a"
 
     Exit codes: 0 clean, 1 a disk cannot be translated, 2 usage, 3 input that
-    cannot be read or is no domain XML.
+    cannot be read or is no domain XML, or no connection to libvirt.
     """
     streams: Streams = context.obj
-    if as_json and oneline:
-        raise typer.BadParameter("--json and --oneline exclude each other")
-    limits = Limits(depth=max_depth, size=max_size)
+    if as_json + oneline + nul > 1:
+        raise typer.BadParameter("--json, --oneline and --nul exclude each other")
+    if style is Style.QMP and (oneline or nul):
+        raise typer.BadParameter("--style qmp prints JSON, and no arguments")
+    if undo and style is not Style.QMP:
+        raise typer.BadParameter("--undo is for --style qmp")
+    domain = _domain(path, streams, Limits(depth=max_depth, size=max_size))
+    chosen = _chosen(domain, disk or [])
+    version = read_version(target_qemu) if target_qemu is not None else None
+    with ExitStack() as stack:
+        lookup = None
+        if connect is not None:
+            from virtquorum.host.lookup import connect as connected
+
+            lookup = stack.enter_context(connected(connect))
+        given = provided(secret or [], tls_dir, tls_secret, secrets_dir, lookup)
+        found, refused = _translated(
+            domain, style, chosen, not no_frontend, given, version, streams
+        )
+    if refused and not keep_going:
+        if len(domain.disks) > 1:
+            streams.note("the other disks are to be had with --keep-going, or --disk TARGET")
+        return Exit.FINDINGS
+    if not undo:
+        write_secrets([file for one in found if one.built is not None for file in one.built.files])
+    if style is Style.QMP:
+        every = commands(found)
+        lines = ",\n ".join(json_text(dict(one)) for one in (undone(every) if undo else every))
+        streams.write_bytes(f"[{lines}]\n".encode())
+    else:
+        _write(arguments(found, style.value), streams, as_json=as_json, oneline=oneline, nul=nul)
+    return Exit.FINDINGS if refused else Exit.CLEAN
+
+
+def _domain(path: str | None, streams: Streams, limits: Limits) -> Domain:
     read = list(domains([path] if path is not None else [], streams, limits))
     if len(read) != 1:
         raise typer.BadParameter("the arguments are those of one domain; name one file")
     (domain,) = read
     if isinstance(domain, InputError):
         raise domain
+    return domain
+
+
+def _chosen(domain: Domain, targets: Sequence[str]) -> list[Disk] | None:
     try:
-        chosen = [domain.disk(target) for target in disk or []]
+        return [domain.disk(target) for target in targets] if targets else None
     except EditError as error:
         raise typer.BadParameter(str(error)) from None
-    arguments: list[str] = []
+
+
+def _translated(
+    domain: Domain,
+    style: Style,
+    chosen: Sequence[Disk] | None,
+    frontends: bool,
+    given: Provided,
+    version: tuple[int, int] | None,
+    streams: Streams,
+) -> tuple[list[Translated], bool]:
+    """The disks that can be translated, and whether there are others; all is said on stderr."""
+    found: list[Translated] = []
     refused = False
-    for one, names in zip(domain.disks, domain_names(domain.disks), strict=True):
-        if chosen and not any(one is other for other in chosen):
-            continue
-        try:
-            arguments += _arguments(one, names, streams)
-        except TranslationError as error:
-            streams.say(str(error))
+    for one in translate(
+        domain,
+        style=style.value,
+        chosen=chosen,
+        frontends=frontends,
+        provided=given,
+        version=version,
+    ):
+        if isinstance(one, TranslationError):
+            streams.say(str(one))
             refused = True
-    if refused:
-        if len(domain.disks) > 1:
-            streams.note("the other disks are to be had with --disk TARGET")
-        return Exit.FINDINGS
+            continue
+        found.append(one)
+        about = f"{one.disk.location}: disk '{one.disk.name}'"
+        for remark in one.remarks:
+            streams.note(f"{about} {remark}")
+    return found, refused
+
+
+def _write(words: list[str], streams: Streams, *, as_json: bool, oneline: bool, nul: bool) -> None:
     if as_json:
-        streams.write_json(list(arguments))
+        streams.write_json(list(words))
+        return
+    if nul:
+        text = "".join(f"{word}\0" for word in words)
     else:
-        # File names are bytes: the output's encoding has no say in them.
-        text = shlex.join(arguments) + "\n" if oneline else shell_lines(arguments)
-        streams.write_bytes(text.encode("utf-8"))
-    return Exit.CLEAN
-
-
-def _arguments(disk: Disk, names: Names, streams: Streams) -> list[str]:
-    """One disk's arguments, with a note for all of it that they do not say."""
-    about = f"{disk.location}: disk '{disk.name}'"
-    if is_empty(disk):
-        check_quorum_words(disk)  # which build does for the others
-        streams.note(f"{about} has no medium, so it has no block node")
-        return []
-    if disk.name is None:
-        raise TranslationError(
-            "the disk has no target, so its drive has no name",
-            location=disk.location,
-            remedy="write <target dev='vda' bus='virtio'/>",
-        )
-    arguments = drive_arguments(disk, build(disk, names), names.drive)
-    if names.drive != f"drive-{disk.name}":
-        streams.note(f"{about} is called '{names.drive}'")
-    if left := for_the_device(disk):
-        streams.note(f"{about}: left to -device: {', '.join(left)}")
-    for one in without_effect(disk):
-        streams.note(f"{about}: {one}")
-    if left := not_understood(disk):
-        streams.note(f"{about}: not understood and left out: {', '.join(left)}")
-    return arguments
+        text = shlex.join(words) + "\n" if oneline else shell_lines(words)
+    # File names are bytes: the output's encoding has no say in them.
+    streams.write_bytes(text.encode("utf-8"))

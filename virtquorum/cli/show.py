@@ -8,7 +8,7 @@ import typer
 
 from virtquorum.cli.inputs import MaxDepth, MaxSize, Paths, domains
 from virtquorum.cli.streams import Exit, Streams
-from virtquorum.errors import InputError
+from virtquorum.errors import InputError, TranslationError
 from virtquorum.printable import printable
 from virtquorum.report.tree import draw_disks
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
@@ -39,6 +39,9 @@ def command(
     as_json: Annotated[
         bool, typer.Option("--json", help="For programs; see 'virtquorum schema'.")
     ] = False,
+    nodes: Annotated[
+        bool, typer.Option("--nodes", help="With the images' node names in QEMU.")
+    ] = False,
     max_depth: Annotated[int, MaxDepth] = DEFAULT_LIMITS.depth,
     max_size: Annotated[int, MaxSize] = DEFAULT_LIMITS.size,
 ) -> int:
@@ -48,6 +51,7 @@ def command(
       virtquorum show domain.xml
       virsh dumpxml web | virtquorum show -
       virtquorum show --json /etc/libvirt/qemu
+      virtquorum show --nodes domain.xml     which member is vq-vda-1a2b3c4d?
 
     Exit codes: 0 clean, 2 usage, 3 input that cannot be read or is no domain
     XML.
@@ -75,9 +79,9 @@ def command(
         if as_json:
             from virtquorum.report.disks_json import file_json
 
-            files.append(file_json(domain))
+            files.append(file_json(domain, _nodes(domain, streams) if nodes else None))
             continue
-        streams.out.write(("\n" if shown else "") + _drawn(domain, streams))
+        streams.out.write(("\n" if shown else "") + _drawn(domain, streams, nodes))
         shown += 1
     if as_json:
         from virtquorum.report.disks_json import VERSION
@@ -86,7 +90,24 @@ def command(
     return code
 
 
-def _drawn(domain: Domain, streams: Streams) -> str:
+def _nodes(domain: Domain, streams: Streams) -> dict[int, str]:
+    """The name of every image's node, as ``args`` gives it; what can be none is said."""
+    from virtquorum.qemu.build import has_node
+    from virtquorum.qemu.names import domain_names
+
+    found = {}
+    for disk, names in zip(domain.disks, domain_names(domain.disks), strict=True):
+        if not has_node(disk):
+            continue
+        for image in disk.image.walk():
+            try:
+                found[id(image)] = names.of(image)
+            except TranslationError as error:
+                streams.note(str(error))
+    return found
+
+
+def _drawn(domain: Domain, streams: Streams, nodes: bool) -> str:
     count = len(domain.disks)
     what = (
         f"domain '{domain.domain_name}'" if domain.domain_name else f"<{domain.document.root.name}>"
@@ -98,6 +119,7 @@ def _drawn(domain: Domain, streams: Streams) -> str:
         _painter(streams.colour),
         ascii_only=not streams.can_write("├└│─"),
         width=max(streams.width or _USUAL, _NARROWEST),
+        nodes=_nodes(domain, streams) if nodes else None,
     )
     text = head + ("\n" if count else "") + "".join(drawn)
     return text if streams.can_write(text) else text.encode("ascii", "backslashreplace").decode()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from virtquorum.errors import HostError, TranslationError
+from virtquorum.errors import TranslationError
 from virtquorum.model.image import Image, Quorum
 from virtquorum.model.node import Malformed, Node, node
 from virtquorum.model.sources.block import BlockSource
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from virtquorum.qemu.names import Names
     from virtquorum.qemu.objects import QemuObject, ThrottleGroup
 
-__all__ = ["CACHE_MODES", "Built", "build", "is_empty"]
+__all__ = ["CACHE_MODES", "Built", "build", "has_node", "is_empty"]
 
 #: libvirt's cache modes, as the node's cache.direct and cache.no-flush.
 CACHE_MODES: Final[dict[str | None, graph.Cache | None]] = {
@@ -86,6 +86,11 @@ def is_empty(disk: Disk) -> bool:
         case _:
             empty = False
     return empty and disk.device in ("cdrom", "floppy")
+
+
+def has_node(disk: Disk) -> bool:
+    """Whether QEMU has a block node for a disk: not for an empty drive or a vhost-user server."""
+    return not is_empty(disk) and disk.image.source.type != "vhostuser"
 
 
 def build(disk: Disk, names: Names, provided: Provided = NOTHING) -> Built:
@@ -210,28 +215,18 @@ class _Builder:
         return done[id(top)]
 
     def _storage(self, image: Image, name: str, writable: bool) -> graph.Block:
-        source = image.source
-        if source.type == "volume":
-            source = self._volume(image)
+        source = self.context.source(image)
+        is_volume = image.source.type == "volume"
+        if is_volume and self.disk.device == "lun" and source.type not in ("block", "network"):
+            raise self._refused(
+                "device='lun' needs a block device of the host, or an iSCSI unit, and the volume "
+                f"is of type '{source.type}'",
+                source.location or image.location,
+                "use device='disk'",
+            )
         if writable:
             self.context.writable.add(id(source))
         return storage(image, source, name, self.context)
-
-    def _volume(self, image: Image) -> Any:
-        """What a pool's volume really is, by a running libvirt."""
-        source: Any = image.source
-        lookup = self.context.provided.lookup
-        if lookup is None:
-            raise self._refused(
-                f"only libvirt knows where the volume '{source.volume}' of the pool "
-                f"'{source.pool}' is",
-                source.location or image.location,
-                "have it asked, --connect URI, or name the file or device that it is",
-            )
-        try:
-            return lookup.volume(source)
-        except HostError as error:
-            raise self._refused(str(error), source.location or image.location) from None
 
     def _image(
         self,

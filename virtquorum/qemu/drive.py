@@ -6,6 +6,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from virtquorum.json_text import Json, json_text
+from virtquorum.qemu.devices.chardev import chardev_options
+from virtquorum.qemu.devices.device import device_options
 from virtquorum.qemu.graph import options, uses_null
 from virtquorum.qemu.objects import object_options
 from virtquorum.qemu.qapi import json_of
@@ -15,10 +17,14 @@ if TYPE_CHECKING:
 
     from virtquorum.model.disk import Disk
     from virtquorum.qemu.build import Built
+    from virtquorum.qemu.devices.chardev import SocketChardev
+    from virtquorum.qemu.devices.device import Device
     from virtquorum.qemu.objects import QemuObject, ThrottleGroup
 
 __all__ = [
     "as_json",
+    "chardev_arguments",
+    "device_arguments",
     "dotted",
     "drive_arguments",
     "object_arguments",
@@ -51,12 +57,23 @@ def option_list(pairs: Iterable[tuple[str, str]]) -> str:
 
 def object_arguments(one: QemuObject) -> list[str]:
     """``-object`` in key=value form, which every version takes."""
-    pairs = [
-        (key, ("on" if value else "off") if isinstance(value, bool) else str(value))
-        for key, value in object_options(one).items()
-        if key != "qom-type"
-    ]
-    return ["-object", f"{one.qom_type},{option_list(pairs)}"]
+    return ["-object", _keyed("qom-type", object_options(one))]
+
+
+def chardev_arguments(chardev: SocketChardev) -> list[str]:
+    """``-chardev``, which has no other form."""
+    return ["-chardev", _keyed("backend", {"backend": chardev.backend, **chardev_options(chardev)})]
+
+
+def device_arguments(device: Device) -> list[str]:
+    """``-device`` in key=value form."""
+    return ["-device", _keyed("driver", device_options(device))]
+
+
+def _keyed(first: str, spelled: dict[str, Json]) -> str:
+    """JSON types as key=value, with the value of ``first`` in front and without its name."""
+    pairs = dotted({key: value for key, value in spelled.items() if key != first})
+    return f"{spelled[first]},{option_list(pairs)}"
 
 
 def _write_cache(disk: Disk) -> list[tuple[str, str]]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from virtquorum.qemu.devices.chardev import chardev_add
+from virtquorum.qemu.devices.device import device_options
 from virtquorum.qemu.graph import flat
 from virtquorum.qemu.objects import object_options
 
 if TYPE_CHECKING:
     from virtquorum.json_text import Json
+    from virtquorum.qemu.devices.chardev import SocketChardev
+    from virtquorum.qemu.devices.device import Device
     from virtquorum.qemu.graph import Block
     from virtquorum.qemu.objects import QemuObject
 
-__all__ = ["Command", "add_nodes", "add_object", "command", "undo"]
+__all__ = ["Command", "add_chardev", "add_device", "add_nodes", "add_object", "command", "undo"]
 
 Command = dict[str, "Json"]
 
@@ -30,6 +34,16 @@ def add_nodes(top: Block) -> list[Command]:
 def add_object(one: QemuObject) -> Command:
     """``object-add``."""
     return command("object-add", object_options(one))
+
+
+def add_chardev(chardev: SocketChardev) -> Command:
+    """``chardev-add``."""
+    return command("chardev-add", chardev_add(chardev))
+
+
+def add_device(device: Device) -> Command:
+    """``device_add``."""
+    return command("device_add", device_options(device))
 
 
 #: What takes away what a command adds, and the argument that names it.

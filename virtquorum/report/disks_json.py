@@ -11,6 +11,8 @@ from virtquorum.report.location import where
 from virtquorum.xml.plan import fields_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from virtquorum.json_text import Json
     from virtquorum.model.disk import Disk
     from virtquorum.model.image import AnyImage
@@ -22,17 +24,17 @@ __all__ = ["VERSION", "file_json"]
 VERSION = 1
 
 
-def file_json(domain: Domain) -> dict[str, Json]:
-    """A file and its disks."""
+def file_json(domain: Domain, nodes: Mapping[int, str] | None = None) -> dict[str, Json]:
+    """A file and its disks; ``nodes`` are the images' node names, by their identity."""
     return {
         "path": domain.name,
         "root": domain.document.root.name,
         "domain": domain.domain_name,
-        "disks": [_disk(one) for one in domain.disks],
+        "disks": [_disk(one, nodes) for one in domain.disks],
     }
 
 
-def _disk(disk: Disk) -> dict[str, Json]:
+def _disk(disk: Disk, nodes: Mapping[int, str] | None) -> dict[str, Json]:
     target = disk.target
     return {
         **_place(disk),
@@ -49,7 +51,7 @@ def _disk(disk: Disk) -> dict[str, Json]:
         "auth": _fields(disk.auth) if disk.auth is not None else None,
         "encryption": _fields(disk.encryption) if disk.encryption is not None else None,
         "driver": _fields(disk.driver),
-        "image": _image(disk.image),
+        "image": _image(disk.image, nodes),
     }
 
 
@@ -60,11 +62,13 @@ def _place(one: Described) -> dict[str, Json]:
     return {"path": location.path, "line": location.line, "column": location.column}
 
 
-def _image(top: Image) -> dict[str, Json]:
+def _image(top: Image, nodes: Mapping[int, str] | None) -> dict[str, Json]:
     """An image and all below it."""
     done: dict[int, dict[str, Json]] = {}
     for image in reversed(list(top.walk())):
-        done[id(image)] = _own(image, done)
+        done[id(image)] = own = _own(image, done)
+        if nodes is not None:
+            own["node"] = nodes.get(id(image))
     return done[id(top)]
 
 

@@ -25,7 +25,7 @@ from virtquorum.printable import printable
 from virtquorum.report.location import other_hosts, where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from virtquorum.model.disk import Disk
     from virtquorum.model.image import AnyImage
@@ -83,8 +83,11 @@ def draw_disks(
     *,
     ascii_only: bool = False,
     width: int = 80,
+    nodes: Mapping[int, str] | None = None,
 ) -> Iterator[str]:
     """The disks' trees, line by line, each with its end.
+
+    ``nodes`` are the images' node names, by the images' identity, if they are to be said.
 
     Disks of one line stand below each other as a table; an empty line sets
     apart a disk with a quorum below it.
@@ -92,7 +95,7 @@ def draw_disks(
     heads = [_head(disk) for disk in disks]
     chains = [_chain(disk.image) for disk in disks]
     entries = [
-        [_describe(image, disk if image is disk.image else None) for image in chain]
+        [_describe(image, disk if image is disk.image else None, nodes=nodes) for image in chain]
         for disk, chain in zip(disks, chains, strict=True)
     ]
     widths = _widths(entry for some in entries for entry in some)
@@ -113,7 +116,7 @@ def draw_disks(
             guide = glyphs[2] if _members(image) else ""
             yield from _drawn(_Line(lead, entry, widths, guide), column, paint, width)
             lead = [_Piece("on ".rjust(column), "line")]
-            yield from _draw_members(image, paint, glyphs, width)
+            yield from _draw_members(image, paint, glyphs, width, nodes)
 
 
 def _head(disk: Disk) -> tuple[_Piece, _Piece]:
@@ -125,7 +128,11 @@ def _head(disk: Disk) -> tuple[_Piece, _Piece]:
 
 
 def _draw_members(
-    top: AnyImage, paint: Callable[[str, Role], str], glyphs: tuple[str, str, str], width: int
+    top: AnyImage,
+    paint: Callable[[str, Role], str],
+    glyphs: tuple[str, str, str],
+    width: int,
+    nodes: Mapping[int, str] | None,
 ) -> Iterator[str]:
     """The members of a quorum, and theirs, with their chains."""
     branch, last_branch, through = glyphs
@@ -139,7 +146,10 @@ def _draw_members(
         members = _members(image)
         chains = [_chain(member) for member in members]
         entries = [
-            [_describe(link, None, member=not number) for number, link in enumerate(chain)]
+            [
+                _describe(link, None, member=not number, nodes=nodes)
+                for number, link in enumerate(chain)
+            ]
             for chain in chains
         ]
         widths = _widths(entry for some in entries for entry in some)
@@ -227,7 +237,13 @@ def _painted(pieces: list[_Piece], paint: Callable[[str, Role], str]) -> str:
     return "".join(out) + "\n"
 
 
-def _describe(image: AnyImage, disk: Disk | None, *, member: bool = False) -> _Entry:
+def _describe(
+    image: AnyImage,
+    disk: Disk | None,
+    *,
+    member: bool = False,
+    nodes: Mapping[int, str] | None = None,
+) -> _Entry:
     """Format, type and location of an image, and what else is said of it."""
     if isinstance(image, Terminator):
         if member:
@@ -259,7 +275,9 @@ def _describe(image: AnyImage, disk: Disk | None, *, member: bool = False) -> _E
             rest.append(_piece("no source", "odd"))
         rest += [_piece(f"or {host}", "word") for host in other_hosts(source)]
         rest += _about(image, disk)
-    if image.nodename is not None:
+    if nodes is not None and (node := nodes.get(id(image))) is not None:
+        rest.append(_said("node", node))
+    elif image.nodename is not None:
         rest.append(_said("nodename", image.nodename))
     if disk is not None:
         rest += _flags(disk)

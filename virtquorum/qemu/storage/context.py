@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from os.path import join
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
 from virtquorum.errors import HostError, TranslationError
 from virtquorum.model.node import Malformed
+from virtquorum.model.parts import Secret
 from virtquorum.qemu import graph
 from virtquorum.qemu.objects import PrManagerHelper, QemuObject, TlsCredsX509
 from virtquorum.qemu.objects import Secret as SecretData
@@ -16,11 +18,12 @@ from virtquorum.xml.plan import fields_of
 
 if TYPE_CHECKING:
     from virtquorum.model.disk import Disk
-    from virtquorum.model.image import AnySource
+    from virtquorum.model.image import AnySource, Image
     from virtquorum.model.location import Location
     from virtquorum.model.node import Node
-    from virtquorum.model.parts import Auth, Encryption, Host, Secret
+    from virtquorum.model.parts import Auth, Encryption, Host
     from virtquorum.model.sources.network import NetworkSource
+    from virtquorum.model.sources.volume import VolumeSource
     from virtquorum.qemu.provided import Provided
 
 __all__ = ["Context", "properties_of"]
@@ -68,6 +71,7 @@ class Context:
         self.writable: set[int] = set()
         self.objects: dict[str, QemuObject] = {}
         self.files: dict[str, bytes] = {}
+        self._volumes: dict[int, AnySource] = {}
 
     def refused(
         self, message: str, place: Location | None, remedy: str | None = None
@@ -119,6 +123,29 @@ class Context:
                 f"<{name}> stands in <disk> and in <source>", disks.location, "remove one of them"
             )
         return disks if own is None else own
+
+    def source(self, image: Image) -> Any:
+        """An image's source; for a volume of a pool, what it is by a running libvirt."""
+        source: Any = image.source
+        if source.type != "volume":
+            return source
+        if id(image) not in self._volumes:
+            self._volumes[id(image)] = self._volume(source, source.location or image.location)
+        return self._volumes[id(image)]
+
+    def _volume(self, source: VolumeSource, place: Location | None) -> AnySource:
+        lookup = self.provided.lookup
+        if lookup is None:
+            raise self.refused(
+                f"only libvirt knows where the volume '{source.volume}' of the pool "
+                f"'{source.pool}' is",
+                place,
+                "have it asked, --connect URI, or name the file or device that it is",
+            )
+        try:
+            return lookup.volume(source)
+        except HostError as error:
+            raise self.refused(str(error), place) from None
 
     # Hosts
 
@@ -212,11 +239,14 @@ class Context:
     ) -> str:
         provided = self.provided
         if provided.lookup is None or provided.secrets_directory is None:
+            given = f"--secret {quote(f'{key}=file:PATH')}"
             raise self.refused(
                 f"{what} needs the secret '{key}', whose value is not known here",
                 place,
-                f"name a file that holds it, --secret {key}=file:PATH, or have libvirt asked, "
-                "--connect URI --secrets-dir DIR",
+                f"name a file that holds it, {given}, or have libvirt asked, --connect URI "
+                "--secrets-dir DIR"
+                if provided.lookup is None
+                else f"say where it may be written, --secrets-dir DIR, or name a file, {given}",
             )
         try:
             value = provided.lookup.secret(secret)
@@ -251,11 +281,19 @@ class Context:
         self.objects[id] = SecretData(id=id, file=path)
         return id
 
-    def tls(self) -> str:
+    def tls(self, place: Location | None) -> str:
         """The id of the object with the certificates."""
         id = "vq-tls"
+        provided = self.provided
+        key = None
+        if provided.tls_secret is not None:
+            key = self.secret(Secret(type="tls", uuid=provided.tls_secret), "the TLS key", place)
         self.objects[id] = TlsCredsX509(
-            id=id, dir=self.provided.tls_directory, endpoint="client", verify_peer=True
+            id=id,
+            dir=provided.tls_directory,
+            endpoint="client",
+            verify_peer=True,
+            passwordid=key,
         )
         return id
 

@@ -24,6 +24,6 @@ def storage(source: NbdSource, place: Location | None, name: str, context: Conte
         **context.common(name),
         **properties_of(source),
         server=context.server(source, context.one_host(source)),
-        tls_creds=context.tls() if tls else None,
+        tls_creds=context.tls(place) if tls else None,
         tls_hostname=source.tls_hostname,
     )

@@ -1,0 +1,33 @@
+"""Which devices a running QEMU takes: some can only be there from the start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from virtquorum.qemu.qapi import properties
+
+if TYPE_CHECKING:
+    from virtquorum.qemu.devices.device import Device
+
+__all__ = ["AT_START", "why_not_running"]
+
+#: Drivers that are made only while QEMU starts, or whose buses are fixed then.
+AT_START: Final = frozenset({
+    "floppy", "ich9-usb-ehci1", "ich9-usb-uhci1", "ich9-usb-uhci2", "ich9-usb-uhci3", "ide-cd",
+    "ide-hd", "isa-fdc", "pci-ohci", "pxb", "pxb-pcie", "vhost-user-blk", "virtio-blk-device",
+    "virtio-scsi-device",
+})  # fmt: skip
+
+
+def why_not_running(device: Device, root_bus: str | None) -> str | None:
+    """Why a running QEMU would not take a device, None if it does; ``root_bus`` is its PCI root."""
+    if device.driver in AT_START:
+        return f"QEMU plugs in no {device.driver} while it runs"
+    if not {"bus", "addr"} <= properties(type(device)).keys():
+        return None
+    bus = getattr(device, "bus", None) or root_bus
+    if bus == "pcie.0":
+        return "QEMU plugs nothing into 'pcie.0' while it runs"
+    if "." in (getattr(device, "addr", None) or ""):
+        return "QEMU plugs in no function beside function 0 while it runs"
+    return None
