@@ -11,8 +11,8 @@ __all__ = ["Json", "json_text"]
 Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
 
 
-#: What is written as an escape: what would steer a terminal, and lone surrogates.
-_UNSAFE = re.compile("[^ -~]")
+#: What may have to be an escape: what would steer a terminal, and lone surrogates.
+_UNSAFE = re.compile("[^ -~\n]")  # inside a string a newline is an escape already
 
 
 def json_text(value: Json, *, indent: int | None = None, ascii_only: bool = False) -> str:
@@ -20,6 +20,19 @@ def json_text(value: Json, *, indent: int | None = None, ascii_only: bool = Fals
 
     Without ``indent`` all is on one line and without spaces.
     """
+    try:
+        text = json.dumps(
+            value,
+            ensure_ascii=ascii_only,
+            indent=indent,
+            separators=(",", ":" if indent is None else ": "),
+        )
+    except RecursionError:
+        text = _deep(value, indent, ascii_only)
+    return text if text.isprintable() else _UNSAFE.sub(_escaped, text)
+
+
+def _deep(value: Json, indent: int | None, ascii_only: bool) -> str:
     out: list[str] = []
     rest: list[tuple[str, Json | None, int, bool]] = [("", value, 0, True)]
     colon = ":" if indent is None else ": "
@@ -49,10 +62,7 @@ def json_text(value: Json, *, indent: int | None = None, ascii_only: bool = Fals
 
 
 def _leaf(value: Json, ascii_only: bool) -> str:
-    if ascii_only:
-        return json.dumps(value)
-    text = json.dumps(value, ensure_ascii=False)
-    return text if text.isprintable() else _UNSAFE.sub(_escaped, text)
+    return json.dumps(value, ensure_ascii=ascii_only)
 
 
 def _escaped(found: re.Match[str]) -> str:
