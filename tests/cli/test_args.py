@@ -313,3 +313,14 @@ def test_nodes_are_shown_by_the_names_that_args_gives() -> None:
     assert names == {one for one in given if not one.endswith("-s")}
     report = json.loads(run("show", "--nodes", "--json", TWO_DISKS).out)
     assert report["files"][0]["disks"][0]["image"]["node"] == "vq-vda"
+
+
+def test_of_a_snapshot_with_two_domains_the_first_is_translated() -> None:
+    snapshot = ROOT / "tests/corpus/snapshot/live-disk-only.xml"
+    done = run("args", "--style", "blockdev", snapshot)
+    assert done.code == 0
+    assert "these are the first one's disks" in done.err
+    assert done.out.count('"driver":"virtio-blk-pci"') == 2
+    nodes = re.findall(r"node=(\S+)", run("show", "--nodes", snapshot).out)
+    assert set(nodes) <= set(re.findall(r'"node-name":"([^"]*)"', done.out))
+    assert len(nodes) == 3

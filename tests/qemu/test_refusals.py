@@ -463,6 +463,16 @@ CASES = {
         "'0x100' is no part of a PCI address",
         "<address",
     ),
+    "volume without a name": Case(
+        "<disk type='volume'><driver type='raw'/><source pool='p'/><target dev='vda'/></disk>",
+        "the volume is not named; write <source pool='…' volume='…'/>",
+        "<source",
+    ),
+    "no protocol": Case(
+        "<disk type='network'><driver type='raw'/><target dev='vda'/></disk>",
+        "the source has no protocol; protocols are: ftp, ftps, gluster, http, https, iscsi, nbd, "
+        "nfs, rbd, ssh",
+    ),
     "volume": Case(
         "<disk type='volume'><driver type='raw'/><source pool='p' volume='v'/>"
         "<target dev='vda'/></disk>",

@@ -155,6 +155,8 @@ def command(
         raise typer.BadParameter("--undo is for --style qmp")
     domain = _domain(path, streams, Limits(depth=max_depth, size=max_size))
     chosen = _chosen(domain, disk or [])
+    if len(domain.machine_disks) < len(domain.disks):
+        streams.note("of the two domains in it, these are the first one's disks")
     version = read_version(target_qemu) if target_qemu is not None else None
     with ExitStack() as stack:
         lookup = None
@@ -167,7 +169,7 @@ def command(
             domain, style, chosen, not no_frontend, given, version, streams
         )
     if refused and not keep_going:
-        if len(domain.disks) > 1:
+        if len(domain.machine_disks) > 1:
             streams.note("the other disks are to be had with --keep-going, or --disk TARGET")
         return Exit.FINDINGS
     if not undo:

@@ -96,7 +96,8 @@ def _nodes(domain: Domain, streams: Streams) -> dict[int, str]:
     from virtquorum.qemu.names import domain_names
 
     found = {}
-    for disk, names in zip(domain.disks, domain_names(domain.disks), strict=True):
+    disks = domain.machine_disks
+    for disk, names in zip(disks, domain_names(disks), strict=True):
         if not has_node(disk):
             continue
         for image in disk.image.walk():

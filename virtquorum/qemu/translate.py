@@ -66,13 +66,14 @@ def translate(
     provided: Provided = NOTHING,
     version: Version | None = None,
 ) -> Iterator[Translated | TranslationError]:
-    """Each disk of a domain, or each ``chosen`` one, translated; or why it cannot be.
+    """Each disk of a (first) domain, or each ``chosen`` one, translated; or why it cannot be.
 
     Nothing is emitted that QEMU ``version`` lacks; None is the newest known.
     """
     makes = _frontends(domain) if frontends else None
     shared: dict[str, QemuObject] = {}
-    for disk, names in zip(domain.disks, domain_names(domain.disks), strict=True):
+    disks = domain.machine_disks
+    for disk, names in zip(disks, domain_names(disks), strict=True):
         if chosen is not None and not any(disk is one for one in chosen):
             continue
         try:
@@ -88,7 +89,7 @@ def _frontends(domain: Domain) -> Frontends:
     from virtquorum.qemu.devices.frontend import Frontends
     from virtquorum.qemu.devices.machine import Machine
 
-    return Frontends(Machine.of(domain), domain.disks)
+    return Frontends(Machine.of(domain), domain.machine_disks)
 
 
 def _translated(
@@ -158,7 +159,13 @@ def _needed_at_start(disk: Disk, frontend: Frontend) -> list[str]:
                 remedy="another bus or address may do; --style blockdev is for a QEMU that is "
                 "started with it, and --no-frontend gives its nodes alone",
             )
-        needed.append(f"needs {' '.join(device_arguments(device))} when QEMU is started")
+        words = [
+            word
+            for made in frontend.objects
+            if made.id == getattr(device, "iothread", None)
+            for word in object_arguments(made)
+        ]
+        needed.append(f"needs {' '.join(words + device_arguments(device))} when QEMU is started")
     return needed
 
 
@@ -241,8 +248,9 @@ def _drive(one: Translated) -> list[str]:
 
 def commands(disks: Iterable[Translated]) -> list[Command]:
     """The commands that add the disks to a running QEMU, in their order."""
+    disks = list(disks)
     found: list[Command] = []
-    given: set[str] = set()
+    given = _given_at_start(disks)
     for one in disks:
         for made in _objects(one):
             if made.id not in given:
@@ -259,3 +267,13 @@ def commands(disks: Iterable[Translated]) -> list[Command]:
                 if place not in at_start
             ]
     return found
+
+
+def _given_at_start(disks: Iterable[Translated]) -> set[str]:
+    """The ids of the objects that come with the controllers that QEMU is started with."""
+    return {
+        str(getattr(one.frontend.devices[place], "iothread", None))
+        for one in disks
+        if one.frontend is not None
+        for place, _ in one.frontend.at_start
+    }

@@ -88,8 +88,20 @@ class Domain:
             self._disks = tuple(parse_disk(one) for one in self._disk_elements())
         return self._disks
 
+    @property
+    def machine_disks(self) -> tuple[Disk, ...]:
+        """The disks of the (first) domain, which are those of one machine.
+
+        A snapshot can hold a second one, ``<inactiveDomain>``.
+        """
+        if self.document.root.name == "disk":
+            return self.disks
+        first = next(iter(self._domain_elements()), None)
+        devices = [] if first is None else first.elements("devices")
+        return self.disks[: sum(len(one.elements("disk")) for one in devices)]
+
     def disk(self, target: str) -> Disk:
-        """The disk whose target is ``target`` ('vda'); raises EditError if there is none."""
+        """The (first) disk whose target is ``target`` ('vda'); raises EditError if there is none."""
         for one in self.disks:
             if one.name == target:
                 return one

@@ -64,7 +64,9 @@ def storage(image: Image, source: Any, name: str, context: Context) -> Block:
         )
     protocols = sorted(protocol for _, protocol in _MODULES if protocol)
     raise context.refused(
-        f"the protocol '{source.protocol}' is unknown",
+        f"the protocol '{source.protocol}' is unknown"
+        if source.protocol
+        else "the source has no protocol",
         place,
         f"protocols are: {', '.join(protocols)}",
     )

@@ -135,6 +135,10 @@ class Context:
 
     def _volume(self, source: VolumeSource, place: Location | None) -> AnySource:
         lookup = self.provided.lookup
+        if not source.pool or not source.volume:
+            raise self.refused(
+                "the volume is not named", place, "write <source pool='…' volume='…'/>"
+            )
         if lookup is None:
             raise self.refused(
                 f"only libvirt knows where the volume '{source.volume}' of the pool "
