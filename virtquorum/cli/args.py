@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from contextlib import ExitStack
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from virtquorum.xml.domain import Domain
 
 __all__ = ["command"]
+
+_Shape: TypeAlias = Literal["lines", "json", "oneline", "nul"]
 
 
 class Style(Enum):
@@ -147,12 +149,7 @@ def command(
     cannot be read or is no domain XML, or no connection to libvirt.
     """
     streams: Streams = context.obj
-    if as_json + oneline + nul > 1:
-        raise typer.BadParameter("--json, --oneline and --nul exclude each other")
-    if style is Style.QMP and (oneline or nul):
-        raise typer.BadParameter("--style qmp prints JSON, and no arguments")
-    if undo and style is not Style.QMP:
-        raise typer.BadParameter("--undo is for --style qmp")
+    shape = _shape(style, undo, as_json=as_json, oneline=oneline, nul=nul)
     domain = _domain(path, streams, Limits(depth=max_depth, size=max_size))
     chosen = _chosen(domain, disk or [])
     if len(domain.machine_disks) < len(domain.disks):
@@ -174,13 +171,19 @@ def command(
         return Exit.FINDINGS
     if not undo:
         write_secrets([file for one in found if one.built is not None for file in one.built.files])
-    if style is Style.QMP:
-        every = commands(found)
-        lines = ",\n ".join(json_text(dict(one)) for one in (undone(every) if undo else every))
-        streams.write_bytes(f"[{lines}]\n".encode())
-    else:
-        _write(arguments(found, style.value), streams, as_json=as_json, oneline=oneline, nul=nul)
+    streams.write_bytes(_printed(found, style, undo, shape))
     return Exit.FINDINGS if refused else Exit.CLEAN
+
+
+def _shape(style: Style, undo: bool, *, as_json: bool, oneline: bool, nul: bool) -> _Shape:
+    """How arguments are printed; refuses options that say nothing together."""
+    if as_json + oneline + nul > 1:
+        raise typer.BadParameter("--json, --oneline and --nul exclude each other")
+    if style is Style.QMP and (oneline or nul):
+        raise typer.BadParameter("--style qmp prints JSON, and no arguments")
+    if undo and style is not Style.QMP:
+        raise typer.BadParameter("--undo is for --style qmp")
+    return "json" if as_json else "oneline" if oneline else "nul" if nul else "lines"
 
 
 def _domain(path: str | None, streams: Streams, limits: Limits) -> Domain:
@@ -231,13 +234,20 @@ def _translated(
     return found, refused
 
 
-def _write(words: list[str], streams: Streams, *, as_json: bool, oneline: bool, nul: bool) -> None:
-    if as_json:
-        streams.write_json(list(words))
-        return
-    if nul:
-        text = "".join(f"{word}\0" for word in words)
-    else:
-        text = shlex.join(words) + "\n" if oneline else shell_lines(words)
-    # File names are bytes: the output's encoding has no say in them.
-    streams.write_bytes(text.encode("utf-8"))
+def _printed(found: list[Translated], style: Style, undo: bool, shape: _Shape) -> bytes:
+    """The output's bytes: file names are bytes, so the output's encoding has no say in them."""
+    if style is Style.QMP:
+        every = commands(found)
+        lines = ",\n ".join(json_text(dict(one)) for one in (undone(every) if undo else every))
+        return f"[{lines}]\n".encode()
+    words = arguments(found, style.value)
+    match shape:
+        case "json":
+            text = json_text(list(words)) + "\n"
+        case "nul":
+            text = "".join(f"{word}\0" for word in words)
+        case "oneline":
+            text = shlex.join(words) + "\n"
+        case "lines":
+            text = shell_lines(words)
+    return text.encode()
