@@ -1,0 +1,1 @@
+"""Image files: planned from a domain's disks, and made through ``qemu-img``."""
