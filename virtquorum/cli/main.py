@@ -11,7 +11,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
 from virtquorum.cli.streams import Exit, Streams
-from virtquorum.errors import InputError, UsageError, VirtquorumError
+from virtquorum.errors import HostError, InputError, UsageError, VirtquorumError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,7 @@ SHORT = {
     "show": "Draw what each disk is made of.",
     "format": "Write domain XML as libvirt writes it.",
     "args": "Print QEMU's arguments for the disks.",
+    "create": "Make the images that are missing.",
     "schema": "List, print or locate the schemas.",
 }
 COMMANDS = tuple(SHORT)
@@ -44,7 +45,8 @@ def main(argv: Sequence[str], streams: Streams) -> int:
             return Exit.USAGE
         except VirtquorumError as error:
             streams.say(str(error))
-            return Exit.UNREADABLE if isinstance(error, InputError) else Exit.FINDINGS
+            unreadable = isinstance(error, InputError | HostError)
+            return Exit.UNREADABLE if unreadable else Exit.FINDINGS
         except BrokenPipeError:
             return _reader_gone(streams)
         except OSError as error:

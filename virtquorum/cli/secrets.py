@@ -1,4 +1,4 @@
-"""``--secret``, ``--secrets-dir``, ``--tls-dir``, ``--tls-secret``: what a translation is provided with."""
+"""``--secret``, ``--secrets-dir``, ``--tls-dir`` …: what a translation is provided with."""
 
 from __future__ import annotations
 
