@@ -110,17 +110,20 @@ class Qemu:
 
 
 @contextmanager
-def qemu(arguments: Sequence[str], folder: Path, machine: str = "none") -> Iterator[Qemu]:
+def qemu(
+    arguments: Sequence[str], folder: Path, machine: str = "none", program: str = QEMU
+) -> Iterator[Qemu]:
     """Start QEMU with arguments for its disks, in a folder, and stop it in the end.
 
-    A ``machine`` other than 'none' has buses for devices.
+    A ``machine`` other than 'none' has buses for devices, another ``program``
+    another architecture.
 
     Raises AssertionError with QEMU's own words if it does not start.
     """
     socket, log = folder / "qmp.sock", folder / "qemu.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [QEMU, "-M", machine, "-nodefaults", "-display", "none", "-S",
+            [program, "-M", machine, "-nodefaults", "-display", "none", "-S",
              "-qmp", f"unix:{socket},server=on,wait=off", *arguments],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder,
         )  # fmt: skip

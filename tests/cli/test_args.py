@@ -68,7 +68,7 @@ def test_a_disk_that_cannot_be_translated(tmp_path: Path) -> None:
     assert alone.out == going.out
     whole = run("args", "--secret", CEPH, TWO_DISKS)
     assert whole.code == 0
-    assert "secret,id=vq-usage-636c69656e742e7669727471756f72756d20736563726574" in whole.out
+    assert "secret,id=vq-usage-ceph-636c69656e742e7669727471756f72756d20736563726574" in whole.out
 
 
 @pytest.mark.parametrize(

@@ -373,7 +373,40 @@ CASES = {
             "<host name='h'/><cookies><cookie name='a'>b&#10;c</cookie></cookies>",
         ),
         "a cookie holds a line end or another control character",
-        "<source",
+        "<cookie ",
+    ),
+    "a cookie whose value was left out of a dump": Case(
+        network(
+            "protocol='http' name='/i'",
+            "<host name='h'/><cookies><cookie name='a'/></cookies>",
+        ),
+        "the cookie 'a' has no value; write what 'virsh dumpxml --security-info' shows",
+        "<cookie ",
+    ),
+    "a cookie that would be two": Case(
+        network(
+            "protocol='http' name='/i'",
+            "<host name='h'/><cookies><cookie name='a'>b; c=d</cookie></cookies>",
+        ),
+        "the cookie 'a' is none that a server would take for one; a name holds no white space, "
+        "';' or '=', and a value no ';'",
+        "<cookie ",
+    ),
+    "a secret of another type": Case(
+        network(
+            "protocol='rbd' name='p/i'",
+            "<auth username='u'><secret type='iscsi' usage='y'/></auth>",
+        ),
+        "the secret of <auth> is of type 'iscsi'; it is type='ceph'",
+        "<secret",
+    ),
+    "a secret by UUID and usage": Case(
+        network(
+            "protocol='rbd' name='p/i'",
+            "<auth username='u'><secret type='ceph' usage='y' uuid='x'/></auth>",
+        ),
+        "the secret of <auth> is named by UUID and by usage; remove one of them",
+        "<secret",
     ),
     "a user without a name": Case(
         network("protocol='rbd' name='p/i'", "<auth><secret type='ceph' usage='y'/></auth>"),

@@ -142,7 +142,7 @@ def command(
     \b
       virtquorum args domain.xml
       virtquorum args --style blockdev --disk vda --json domain.xml
-      virtquorum args --style qmp --undo domain.xml
+      virtquorum args --style qmp --no-frontend --undo domain.xml
       a=$(virtquorum args --oneline domain.xml) && eval "qemu-system-x86_64 $a"
 
     Exit codes: 0 clean, 1 a disk cannot be translated, 2 usage, 3 input that

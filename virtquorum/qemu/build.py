@@ -30,6 +30,8 @@ from virtquorum.qemu.throttling import throttling
 from virtquorum.qemu.voting import check_quorum, quorum_node
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from virtquorum.model.disk import Disk
     from virtquorum.model.location import Location
     from virtquorum.qemu.names import Names
@@ -99,6 +101,17 @@ def build(disk: Disk, names: Names, provided: Provided = NOTHING) -> Built:
     Raises TranslationError, naming the disk, the place and the way out.
     """
     return _Builder(disk, names, provided).build()
+
+
+def _lowest_first(top: Image) -> Iterator[Image]:
+    """The images, each after those below it, and those in the order of the document."""
+    found = []
+    rest = [top]
+    while rest:
+        one = rest.pop()
+        found.append(one)
+        rest.extend(below for below in one.below if isinstance(below, Image))
+    return reversed(found)
 
 
 class _Builder:
@@ -203,7 +216,7 @@ class _Builder:
                 name = self.names.beside(names[id(image)], "s")
                 storages[id(image)] = self._storage(image, name, writable[id(image)])
         done: dict[int, graph.Block] = {}
-        for image in reversed(order):
+        for image in _lowest_first(top):
             done[id(image)] = self._image(
                 image,
                 names[id(image)],

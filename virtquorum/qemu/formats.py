@@ -66,7 +66,7 @@ def format_class(image: Image, context: Context) -> type[graph.Format] | None:
             image.location,
             "name it: <format type='raw'/>, or what 'qemu-img info' says of an image you trust",
         )
-    is_directory = image.source.type == "dir"
+    is_directory = context.source(image).type == "dir"
     if is_directory and format != "fat":
         raise context.refused(
             f"a directory is shown as a FAT file system, and not as '{format}'",

@@ -251,7 +251,7 @@ class Gluster(Block):
 
     volume: str = text(required=True)
     path: str = text(required=True)
-    server: tuple[InetAddress | UnixServer, ...] = unions("type", _SERVERS)
+    server: tuple[InetAddress | UnixServer, ...] = unions("type", _SERVERS, required=True)
     debug: int | None = integer()
 
 

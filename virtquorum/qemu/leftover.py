@@ -1,7 +1,7 @@
-"""What of a disk is not in its block graph: the device's part, and what nobody understood.
+"""What of a disk is in no argument: what is libvirt's to do, is void, or nobody understood.
 
-Nothing is dropped without a word: the first is named so that it can be given
-to ``-device``, the second so that a misspelling is seen.
+Nothing is dropped without a word: the first is named so that somebody does
+it, the others so that a mistake is seen.
 """
 
 from __future__ import annotations
@@ -9,59 +9,62 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from virtquorum.errors import TranslationError
+from virtquorum.model.disk import UsbAddress
 from virtquorum.model.image import Image, Quorum
-from virtquorum.model.node import Described, ForeignAttribute, ForeignElement, Node, StrayText
+from virtquorum.model.node import (
+    Described,
+    ForeignAttribute,
+    ForeignElement,
+    Malformed,
+    Node,
+    StrayText,
+)
 from virtquorum.model.quorum_words import WORDS, word_meant
+from virtquorum.model.source import LocalSource
+from virtquorum.model.sources.nvme import NvmeSource
+from virtquorum.model.sources.volume import VolumeSource
 from virtquorum.xml.document import Element
-from virtquorum.xml.plan import SPELL, disk_plan, fields_of
+from virtquorum.xml.plan import SPELL, disk_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from virtquorum.model.disk import Disk
     from virtquorum.model.node import Unmodelled
+    from virtquorum.model.parts import Auth, Seclabel
 
-__all__ = ["check_quorum_words", "for_the_device", "not_understood", "without_effect"]
+__all__ = ["check_quorum_words", "left_to_libvirt", "not_understood", "without_effect"]
 
-#: Fields of a disk and its driver that say how the guest sees it.
-_DEVICE: Final = (
-    "model", "rawio", "sgio", "boot", "serial", "wwn", "vendor", "product", "geometry", "blockio",
-    "shareable", "alias", "acpi_index", "address",
-)  # fmt: skip
-_DRIVER: Final = (
-    "ioeventfd", "event_idx", "iothread", "queues", "queue_size", "iommu", "ats", "packed",
-    "page_per_vq",
-)  # fmt: skip
-_TARGET: Final = ("removable", "rotation_rate", "tray")
 #: libvirt's own notes in its status files.
 _NOTES: Final = frozenset({"diskSecretsPlacement", "privateData"})
 
 
-def for_the_device(disk: Disk) -> list[str]:
-    """What a ``-device`` would have to say, as ``name='value'`` or the name of an element."""
-    said = ["device"] if disk.device not in (None, "disk") else []
-    words = [*_worded(disk, [*said, *_DEVICE]), *_worded(disk.driver, _DRIVER)]
-    if disk.target is not None:
-        words += _worded(disk.target, _TARGET)
-    return words
-
-
-def _worded(node: Node, names: Iterable[str]) -> list[str]:
-    """The fields of these names that are set, as a person would say them."""
-    codecs = {name: spelling.codec for name, spelling in fields_of(type(node)).items()}
+def left_to_libvirt(disk: Disk) -> list[str]:
+    """What a disk says for libvirt alone: no argument of QEMU's does it."""
     words = []
-    for name in names:
-        value = getattr(node, name)
-        if value is None or (value is False and codecs[name] == "text"):
-            continue
-        if isinstance(value, Node):
-            inside = _worded(value, fields_of(type(value)))
-            words.append(f"{name} ({', '.join(inside)})" if inside else name)
-        elif value is True and codecs[name] == "text":  # an element whose presence says yes
-            words.append(name)
-        else:
-            words.append(f"{name}='{SPELL[codecs[name]](value)}'")
+    if disk.snapshot is not None:
+        words.append(f"snapshot='{disk.snapshot}'")
+    if disk.domain_name is not None:
+        words.append(f"<backenddomain name='{disk.domain_name}'>, which is Xen's")
+    for image in disk.image.walk():
+        source = image.source
+        if isinstance(source, LocalSource):
+            if source.startup_policy is not None:
+                words.append(f"startupPolicy='{source.startup_policy}'")
+            words += [_label(one) for one in source.seclabels]
+        if isinstance(source, NvmeSource) and source.managed is True:
+            words.append("managed='yes', which binds the controller to vfio-pci")
+        elif isinstance(source, NvmeSource) and isinstance(source.managed, Malformed):
+            words.append(f"managed='{source.managed}'")
     return words
+
+
+def _label(one: Seclabel) -> str:
+    said = [f" {name}='{value}'" for name in ("model", "label") if (value := getattr(one, name))]
+    said += [
+        f" {name}='{SPELL['yes-no'](value)}'"
+        for name in ("relabel", "labelskip")
+        if (value := getattr(one, name)) is not None
+    ]
+    return f"<seclabel{''.join(said)}>"
 
 
 def not_understood(disk: Disk) -> list[str]:
@@ -121,14 +124,33 @@ def check_quorum_words(disk: Disk) -> None:
 
 
 def without_effect(disk: Disk) -> list[str]:
-    """Policies that QEMU takes and that do nothing."""
-    return [
+    """Policies that QEMU takes and that do nothing; words that libvirt and QEMU pass over."""
+    ignored = ["<auth> says nothing to a volume, whose pool has the login"]
+    found = ignored * len(_ignored_auth(disk)) + [
         f"{name} does nothing with read_pattern='fifo', which votes on nothing"
         for quorum in disk.quorums
         if quorum.read_pattern == "fifo"
         for name in ("rewrite_corrupted", "blkverify")
         if getattr(quorum, name) is True
     ]
+    reservations = [getattr(one.source, "reservations", None) for one in disk.image.walk()]
+    for one in reservations:
+        if one is not None and (one.reconnect_enabled, one.reconnect_timeout) != (None, None):
+            found.append(
+                "<reconnect> says nothing: QEMU has its own way to reach a qemu-pr-helper again"
+            )
+    if isinstance(disk.address, UsbAddress) and disk.address.device is not None:
+        found.append(f"device='{disk.address.device}' says nothing in the address of a USB disk")
+    return found
+
+
+def _ignored_auth(disk: Disk) -> list[Auth]:
+    """The logins that stand with volumes: libvirt takes the pool's, or none."""
+    sources = [image.source for image in disk.image.walk()]
+    found = [one.auth for one in sources if isinstance(one, VolumeSource)]
+    if isinstance(disk.image.source, VolumeSource):
+        found.append(disk.auth)
+    return [one for one in found if one is not None]
 
 
 def _element(node: Described) -> str:

@@ -48,13 +48,17 @@ class Secret(QemuObject):
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
 class TlsCredsX509(QemuObject):
-    """Certificates and keys, in files of fixed names in ``dir``."""
+    """Certificates and keys, in files of fixed names in ``dir``.
+
+    ``passwordid`` is the secret that opens the key, where it is encrypted.
+    """
 
     qom_type: ClassVar[str] = "tls-creds-x509"
 
     dir: str = text(required=True)
     endpoint: str = choice("client", "server", required=True)
     verify_peer: bool | None = switch()
+    passwordid: str | None = text()
 
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)

@@ -55,13 +55,14 @@ class Lookup(Protocol):
         """What a volume of a pool really is."""
 
     def secret(self, secret: Secret) -> bytes:
-        """A secret's value."""
+        """A secret's value; its type is libvirt's word for its usage: 'volume', 'ceph', 'tls'."""
 
 
 class Provided:
     """What the user, or a running libvirt, provides.
 
     ``secrets`` are by UUID (as libvirt writes it) or by usage;
+    ``tls_secret`` is the UUID of the one that opens the key of the certificates;
     ``secrets_directory`` is where looked-up secrets and cookies may be
     written, None if nowhere.
     """
@@ -71,11 +72,13 @@ class Provided:
         *,
         secrets: Mapping[str, SecretFile | SecretObject] | None = None,
         tls_directory: str = TLS_DIRECTORY,
+        tls_secret: str | None = None,
         secrets_directory: str | None = None,
         lookup: Lookup | None = None,
     ) -> None:
         self.secrets = dict(secrets or {})
         self.tls_directory = tls_directory
+        self.tls_secret = tls_secret
         self.secrets_directory = secrets_directory
         self.lookup = lookup
 
@@ -86,7 +89,7 @@ NOTHING = Provided()
 def secret_id(secret: Secret) -> str | None:
     """The id of the object for a libvirt secret; None if it names neither UUID nor usage.
 
-    'vq-secret-' and the UUID, or 'vq-usage-' and the usage in hexadecimal
+    'vq-secret-' and the UUID, or 'vq-usage-', its type and the usage in hexadecimal
     digits of its UTF-8: an id takes letters, digits, '-', '.' and '_'.
     """
     if secret.uuid is not None:
@@ -95,5 +98,5 @@ def secret_id(secret: Secret) -> str | None:
         except ValueError:
             return None
     if secret.usage:
-        return f"vq-usage-{secret.usage.encode('utf-8', 'surrogatepass').hex()}"
+        return f"vq-usage-{secret.type}-{secret.usage.encode('utf-8', 'surrogatepass').hex()}"
     return None

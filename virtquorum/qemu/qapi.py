@@ -149,9 +149,9 @@ def union(
     return _described(Property("union", of=of, tag=tag, required=required, since=since))
 
 
-def unions(tag: str, of: Mapping[str, type[Struct]], name: str | None = None) -> Any:
+def unions(tag: str, of: Mapping[str, type[Struct]], *, required: bool = False) -> Any:
     """A list of objects whose class is told by their property ``tag``."""
-    return _described(Property("unions", name, of=of, tag=tag))
+    return _described(Property("unions", of=of, tag=tag, required=required))
 
 
 def child(*, required: bool = False) -> Any:

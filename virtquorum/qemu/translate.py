@@ -18,7 +18,12 @@ from virtquorum.qemu.drive import (
     drive_arguments,
     object_arguments,
 )
-from virtquorum.qemu.leftover import check_quorum_words, not_understood, without_effect
+from virtquorum.qemu.leftover import (
+    check_quorum_words,
+    left_to_libvirt,
+    not_understood,
+    without_effect,
+)
 from virtquorum.qemu.names import domain_names
 from virtquorum.qemu.provided import NOTHING, Provided
 from virtquorum.qemu.qmp import Command, add_chardev, add_device, add_nodes, add_object
@@ -101,6 +106,13 @@ def _translated(
             location=disk.location,
             remedy="write <target dev='vda' bus='virtio'/>",
         )
+    if disk.driver.name not in (None, "qemu"):
+        raise TranslationError(
+            f"the driver is '{disk.driver.name}', which is not QEMU",
+            location=disk.driver.location,
+            disk=disk.name,
+            remedy="it is <driver name='qemu'>",
+        )
     remarks = []
     built = None
     drive = names.drive
@@ -120,6 +132,8 @@ def _translated(
         frontend = makes.of(disk, drive if built is not None else None)
         remarks += _not_said(disk, frontend, style)
     remarks += without_effect(disk)
+    if left := left_to_libvirt(disk):
+        remarks.append(f"left to libvirt: {', '.join(left)}")
     if left := not_understood(disk):
         remarks.append(f"not understood and left out: {', '.join(left)}")
     return Translated(

@@ -94,7 +94,8 @@ def _check_members_differ(quorum: Quorum, context: Context) -> None:
     for member in quorum.members:
         if not isinstance(member, Image) or member.source.type == "quorum":
             continue
-        same: object = identity(member.source) or member.source
+        source = context.source(member)
+        same: object = identity(source) or source
         if same in seen:
             raise context.refused(
                 "this image is a member already, and would vote twice",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from virtquorum.qemu.devices.controllers import SCSI, USB, VIRTIO_SCSI, Ahci, IsaFdc
+from virtquorum.qemu.devices.controllers import SCSI, USB, VIRTIO_SCSI, Ahci, IsaFdc, SpaprVscsi
 from virtquorum.qemu.devices.device import Device, PciDevice
 from virtquorum.qemu.devices.machine import Controller
 from virtquorum.qemu.devices.places import Places, kind_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Plugs"]
 
 _IMPLIED_USB: Final = {
-    "q35": "qemu-xhci", "virt": "qemu-xhci", "pseries": "qemu-xhci", "pc": "piix3-uhci",
+    "q35": "qemu-xhci", "pseries": "qemu-xhci", "pc": "piix3-uhci",
 }  # fmt: skip
 _MODELS: Final = {
     "virtio-scsi": "", "virtio-transitional": "-transitional",
@@ -71,6 +71,8 @@ class Plugs(Places):
                 cls = VIRTIO_SCSI[key]
             else:
                 cls = SCSI[model]
+            if cls is SpaprVscsi:
+                self.buses.fixed.add(id)
             self._plug(one, cls, said, id, self.modern(cls, said, one.address))
         return id, model
 

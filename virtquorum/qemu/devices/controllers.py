@@ -36,10 +36,8 @@ class VirtioScsi(Device):
 
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
-class VirtioScsiPci(VirtioScsi):
-    """A virtio-scsi controller on PCI."""
-
-    driver: ClassVar[str] = "virtio-scsi-pci"
+class VirtioScsiOnPci(VirtioScsi):
+    """A virtio-scsi controller on PCI, of a virtio version of its own or of either."""
 
     bus: str | None = text()
     addr: str | None = text()
@@ -48,6 +46,14 @@ class VirtioScsiPci(VirtioScsi):
     ioeventfd: bool | None = switch()
     ats: bool | None = switch()
     page_per_vq: bool | None = switch()
+
+
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class VirtioScsiPci(VirtioScsiOnPci):
+    """A virtio-scsi controller on PCI, of the virtio version that its place is for."""
+
+    driver: ClassVar[str] = "virtio-scsi-pci"
+
     disable_legacy: OnOffAuto | None = choice("on", "off", "auto")
 
 
@@ -147,8 +153,8 @@ class ExpanderBus(PciDevice):
 #: virtio-scsi by transport and model.
 VIRTIO_SCSI: Final[dict[str, type[Device]]] = {
     "pci": VirtioScsiPci,
-    "pci-transitional": derived(VirtioScsiPci, "virtio-scsi-pci-transitional"),
-    "pci-non-transitional": derived(VirtioScsiPci, "virtio-scsi-pci-non-transitional"),
+    "pci-transitional": derived(VirtioScsiOnPci, "virtio-scsi-pci-transitional"),
+    "pci-non-transitional": derived(VirtioScsiOnPci, "virtio-scsi-pci-non-transitional"),
     "ccw": VirtioScsiCcw,
     "device": VirtioScsiDevice,
 }

@@ -162,10 +162,8 @@ class VirtioBlk(EmulatedDisk):
 
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
-class VirtioBlkPci(VirtioBlk):
-    """A virtio disk on PCI."""
-
-    driver: ClassVar[str] = "virtio-blk-pci"
+class VirtioBlkOnPci(VirtioBlk):
+    """A virtio disk on PCI, of a virtio version of its own or of either."""
 
     bus: str | None = text()
     addr: str | None = text()
@@ -174,6 +172,14 @@ class VirtioBlkPci(VirtioBlk):
     ioeventfd: bool | None = switch()
     ats: bool | None = switch()
     page_per_vq: bool | None = switch()
+
+
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class VirtioBlkPci(VirtioBlkOnPci):
+    """A virtio disk on PCI, of the virtio version that its place on the bus is for."""
+
+    driver: ClassVar[str] = "virtio-blk-pci"
+
     disable_legacy: OnOffAuto | None = choice("on", "off", "auto")
 
 
@@ -208,10 +214,8 @@ class VhostUserBlk(Device):
 
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
-class VhostUserBlkPci(VhostUserBlk):
-    """A vhost-user disk on PCI."""
-
-    driver: ClassVar[str] = "vhost-user-blk-pci"
+class VhostUserBlkOnPci(VhostUserBlk):
+    """A vhost-user disk on PCI, of a virtio version of its own or of either."""
 
     bus: str | None = text()
     addr: str | None = text()
@@ -219,6 +223,14 @@ class VhostUserBlkPci(VhostUserBlk):
     acpi_index: int | None = integer()
     ats: bool | None = switch()
     page_per_vq: bool | None = switch()
+
+
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class VhostUserBlkPci(VhostUserBlkOnPci):
+    """A vhost-user disk on PCI, of the virtio version that its place on the bus is for."""
+
+    driver: ClassVar[str] = "vhost-user-blk-pci"
+
     disable_legacy: OnOffAuto | None = choice("on", "off", "auto")
 
 
@@ -229,21 +241,21 @@ class VhostUserBlkDevice(VhostUserBlk):
     driver: ClassVar[str] = "vhost-user-blk"
 
 
-def _models(pci: type[Device]) -> dict[str, type[Device]]:
-    """A PCI device's classes by transport and model."""
+def _models(pci: type[Device], base: type[Device]) -> dict[str, type[Device]]:
+    """A PCI device's classes by transport and model; ``base`` is what all have."""
     return {
         "pci": pci,
-        "pci-transitional": derived(pci, f"{pci.driver}-transitional"),
-        "pci-non-transitional": derived(pci, f"{pci.driver}-non-transitional"),
+        "pci-transitional": derived(base, f"{pci.driver}-transitional"),
+        "pci-non-transitional": derived(base, f"{pci.driver}-non-transitional"),
     }
 
 
 #: The virtio disks by transport and model; QEMU has no vhost-user disk on s390's channels.
 VIRTIO_BLK: Final[dict[str, type[Device]]] = {
-    **_models(VirtioBlkPci), "ccw": VirtioBlkCcw, "device": VirtioBlkDevice,
+    **_models(VirtioBlkPci, VirtioBlkOnPci), "ccw": VirtioBlkCcw, "device": VirtioBlkDevice,
 }  # fmt: skip
 VHOST_USER_BLK: Final[dict[str, type[Device]]] = {
-    **_models(VhostUserBlkPci), "device": VhostUserBlkDevice,
+    **_models(VhostUserBlkPci, VhostUserBlkOnPci), "device": VhostUserBlkDevice,
 }  # fmt: skip
 _CLASSES: tuple[type[Device], ...] = (
     *VIRTIO_BLK.values(), *VHOST_USER_BLK.values(),

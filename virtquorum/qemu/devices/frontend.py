@@ -40,7 +40,8 @@ _SATA_PORTS: Final = 6
 class Frontend(Node):
     """What makes a disk visible to the guest, in the order in which QEMU must be told.
 
-    ``devices`` begins with the controllers that no earlier disk brought.
+    ``objects`` are all that the devices lean on, and may be those of another
+    disk as well; ``devices`` begins with the controllers that no earlier disk brought.
     ``at_start`` says, by the place of each of them in ``devices``, why a
     running QEMU would not take it; the others can be plugged in at any time.
     ``interface`` is what ``-drive`` has to say as ``if=``; an SD card has no
@@ -71,7 +72,7 @@ class Frontends:
     @classmethod
     def of_domain(cls, domain: Domain, machine: str | None = None) -> Frontends:
         """The frontends of a document's disks; ``machine`` is what ``-M`` says, if not the XML."""
-        return cls(Machine.of(domain, machine), domain.disks)
+        return cls(Machine.of(domain, machine), domain.machine_disks)
 
     def of(self, disk: Disk, drive: str | None) -> Frontend:
         """The frontend of one of the disks.
@@ -121,7 +122,8 @@ class _Draft:
             return self._sd_card(said_by_disk, notes)
         one = getattr(self, f"_{self.bus}")(said_by_disk)
         self.plugs.devices.append(one)
-        reasons = [why_not_running(one, self.machine.root_bus) for one in self.plugs.devices]
+        root, fixed = self.machine.root_bus, self.plugs.buses.fixed
+        reasons = [why_not_running(one, root, fixed) for one in self.plugs.devices]
         return Frontend(
             objects=tuple(self.plugs.objects),
             chardevs=self.chardevs,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from virtquorum.errors import TranslationError
 from virtquorum.model.disk import ADDRESSES, Address
 from virtquorum.model.node import Described, Node, node
-from virtquorum.model.spelling import Integer, OnOff, Text, attribute, child, variants
+from virtquorum.model.spelling import Integer, OnOff, Text, attribute, child, text, variants
 from virtquorum.qemu.objects import IoThread
 from virtquorum.qemu.qapi import integer
 from virtquorum.xml.parse import _parse_node as parse_node
@@ -78,6 +78,7 @@ class Controller(Described):
     port: Text = attribute(inside="target")
     bus_nr: Text = attribute("busNr", inside="target")
     hotplug: OnOff = attribute(of="on-off", inside="target")
+    numa_node: Integer = text("node", of="integer", inside="target")
     start_port: Integer = attribute("startport", of="integer", inside="master")
     alias: Text = attribute("name", inside="alias")
     acpi_index: Integer = attribute("index", of="integer", inside="acpi")
@@ -109,12 +110,13 @@ class Machine:
     """A machine: its kind, its controllers, its I/O threads, what it boots from.
 
     ``iothreads`` is None where no domain says which there are, and any may be
-    named.  ``boot`` holds the words of ``<os><boot dev=…/>`` in order;
+    named.  ``has_mmio`` says that some device has an address on a board's own
+    virtio bus.  ``boot`` holds the words of ``<os><boot dev=…/>`` in order;
     ``orders_elsewhere`` says that devices other than disks have a boot order.
     """
 
-    __slots__ = ("arch", "boot", "boot_element", "controllers", "family", "iothreads", "name",
-                 "orders_elsewhere")  # fmt: skip
+    __slots__ = ("arch", "boot", "boot_element", "controllers", "family", "has_mmio", "iothreads",
+                 "name", "orders_elsewhere")  # fmt: skip
 
     def __init__(
         self,
@@ -126,6 +128,7 @@ class Machine:
         boot: tuple[str, ...] = (),
         boot_element: Element | None = None,
         orders_elsewhere: bool = False,
+        has_mmio: bool = False,
     ) -> None:
         self.arch = arch
         self.name = name or _DEFAULT.get(arch, "pc")
@@ -135,6 +138,7 @@ class Machine:
         self.boot = boot
         self.boot_element = boot_element
         self.orders_elsewhere = orders_elsewhere
+        self.has_mmio = has_mmio
 
     @classmethod
     def of(cls, domain: Domain, name: str | None = None) -> Machine:
@@ -154,6 +158,7 @@ class Machine:
         boots = [one for os in element.elements("os") for one in os.elements("boot")]
         devices = [one for devices in element.elements("devices") for one in devices.elements()]
         elsewhere = any(one.name != "disk" and one.elements("boot") for one in devices)
+        addresses = [one for device in devices for one in device.elements("address")]
         return cls(
             name or words.get("machine"),
             words.get("arch", "x86_64"),
@@ -162,12 +167,13 @@ class Machine:
             boot=tuple(one.attributes.get("dev", "") for one in boots) or ("hd",),
             boot_element=boots[0] if boots else None,
             orders_elsewhere=elsewhere,
+            has_mmio=any(one.attributes.get("type") == "virtio-mmio" for one in addresses),
         )
 
     @property
     def root_bus(self) -> str | None:
         """The name of the PCI bus that is there from the start, None without PCI."""
-        if self.transport != "pci" and self.family != "s390-ccw":
+        if self.transport != "pci" and self.family not in ("s390-ccw", "virt"):
             return None
         return "pcie.0" if self.family in ("q35", "virt") else "pci.0"
 
@@ -176,7 +182,7 @@ class Machine:
         """How virtio devices reach the guest where their address does not say."""
         if self.family == "s390-ccw":
             return "ccw"
-        if self.family in ("microvm", "isapc"):
+        if self.family in ("microvm", "isapc") or (self.family == "virt" and self.has_mmio):
             return "device"
         arm = self.arch in ("armv6l", "armv7l", "aarch64") or self.arch.startswith("riscv")
         return "device" if arm and self.family not in ("virt", "versatilepb") else "pci"

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from virtquorum.errors import TranslationError
 from virtquorum.model.disk import ADDRESSES, BareAddress, CcwAddress, SpaprVioAddress
 from virtquorum.model.parts import PciAddress
 from virtquorum.qemu.devices.controllers import PCI
 from virtquorum.qemu.devices.device import Device, Zpci
 from virtquorum.qemu.devices.machine import Controller, IoThreadEntry, PooledIoThread
+from virtquorum.qemu.devices.plugging import FIXED
 from virtquorum.qemu.devices.said import Said
 from virtquorum.qemu.objects import IoThread
 from virtquorum.qemu.qapi import properties
@@ -44,11 +46,15 @@ def kind_of(address: Address | None) -> str | None:
 
 
 class Buses:
-    """The buses of a domain, and what of them was already given to some disk."""
+    """The buses of a domain, and what of them was already given to some disk.
+
+    ``fixed`` are the names of those into which a running QEMU plugs nothing.
+    """
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.given: set[object] = set()
+        self.fixed: set[str] = set()
         self.taken: dict[object, str] = {}
         self.controllers: dict[tuple[str, int], list[Controller]] = {}
         for one in machine.controllers:
@@ -126,7 +132,7 @@ class Places:
                 place,
                 f"it has: {numbers}; <iothreads> says how many there are",
             )
-        if self._first_time(("iothread", number)):
+        if all(one.id != name for one in self.objects):
             pools = {"thread_pool_min": entry.pool_min, "thread_pool_max": entry.pool_max}
             said = {key: value for key, value in pools.items() if value is not None}
             self.objects.append(PooledIoThread(id=name, **said) if said else IoThread(id=name))
@@ -177,7 +183,7 @@ class Places:
         """
         iommu = said.get("iommu_platform")
         by_qemu = self.machine.root_bus == "pcie.0" and address is None
-        either = "disable_legacy" in properties(cls) and "transitional" not in cls.driver
+        either = "disable_legacy" in properties(cls)
         wanted = iommu is not None and iommu.value and by_qemu and either
         return {"disable_legacy": "on"} if wanted else {}
 
@@ -195,11 +201,8 @@ class Places:
         return name
 
     def _pci_place(self, address: PciAddress, who: str, id: str) -> dict[str, Any]:
-        number, place = self.reading.number, address.location
-        domain, bus, slot, function = (
-            number(getattr(address, name), name, place, most=most, any_base=True) or 0
-            for name, most in (("domain", 0xFFFF), ("bus", 255), ("slot", 31), ("function", 7))
-        )
+        place = address.location
+        domain, bus, slot, function = self._pci_numbers(address)
         words = ("on", "off")
         several = self.reading.word(address.multifunction, "multifunction", place, words)
         self._zpci(address, id)
@@ -222,6 +225,14 @@ class Places:
         if several is not None:
             fields["multifunction"] = several == "on"
         return fields
+
+    def _pci_numbers(self, address: PciAddress) -> tuple[int, ...]:
+        """Domain, bus, slot and function."""
+        number, place = self.reading.number, address.location
+        return tuple(
+            number(getattr(address, name), name, place, most=most, any_base=True) or 0
+            for name, most in (("domain", 0xFFFF), ("bus", 255), ("slot", 31), ("function", 7))
+        )
 
     def _zpci(self, address: PciAddress, id: str) -> None:
         number, place = self.reading.number, address.location
@@ -272,7 +283,10 @@ class Places:
         cls = models[device or next(iter(models))]
         id = self._alias(one, f"pci.{number}")
         fields: dict[str, Any] = {"id": id, **self.place(one.address, one.name, id)}
-        self._add(cls, self._acpi(one), fields | self._pci_fields(one, number, cls, fields))
+        fields |= self._pci_fields(one, number, cls, fields)
+        if cls.driver in FIXED or fields.get("hotplug") is False:
+            self.buses.fixed.add(id)
+        self._add(cls, self._acpi(one), fields)
         if "." in fields.get("addr", ""):
             self._function_zero(one)
 
@@ -296,24 +310,29 @@ class Places:
                     value = (value << 3) + int(function or "0", 16)
             if value is not None:
                 found[name] = value
+        if one.numa_node is not None and "numa_node" in known:
+            found["numa_node"] = self.reading.number(one.numa_node, "the NUMA node", place)
         if one.hotplug is not None and "hotplug" in known:
             found["hotplug"] = self.reading.switch(one.hotplug, "hotplug", place)
         return found
 
     def _function_zero(self, one: Controller) -> None:
         """A guest looks at a slot's other functions only if there is a function 0."""
-        mine = one.address
-        assert isinstance(mine, PciAddress)
+        assert isinstance(one.address, PciAddress)
+        wanted = (*self._pci_numbers(one.address)[:3], 0)
         for other in self.machine.controllers:
-            theirs = other.address
-            if (
-                other.type == "pci"
-                and isinstance(theirs, PciAddress)
-                and isinstance(other.index, int)
-            ):
-                same = (theirs.bus, theirs.slot) == (mine.bus, mine.slot)
-                if same and int(theirs.function or "0", 0) == 0:
-                    self._pci_controller(other, other.index)
+            is_pci = other.type == "pci" and isinstance(other.index, int)
+            if is_pci and isinstance(other.address, PciAddress) and self._is_at(other, wanted):
+                assert isinstance(other.index, int)
+                self._pci_controller(other, other.index)
+
+    def _is_at(self, other: Controller, wanted: tuple[int, ...]) -> bool:
+        """Whether a controller is at an address; one without a legible address is not."""
+        assert isinstance(other.address, PciAddress)
+        try:
+            return self._pci_numbers(other.address) == wanted
+        except TranslationError:
+            return False
 
     def _alias(self, one: Controller, default: str) -> str:
         return self.reading.alias(one.alias, one.location) or default

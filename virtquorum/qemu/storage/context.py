@@ -171,6 +171,12 @@ class Context:
                 host.location,
                 "transport is 'tcp'",
             )
+        if host.socket is not None:
+            raise self.refused(
+                "the host has a socket, and is reached over TCP",
+                host.location,
+                "add transport='unix', or remove the socket",
+            )
         if not host.name:
             raise self.refused(
                 "the host has no name", host.location, "say where the server is: name='…'"
@@ -201,6 +207,12 @@ class Context:
                     host.location,
                     "name its path: socket='…'",
                 )
+            if host.name is not None or host.port is not None:
+                raise self.refused(
+                    "a host with transport='unix' has a socket, and no name or port",
+                    host.location,
+                    "remove them, or the transport",
+                )
             return graph.UnixServer(path=host.socket)
         if host.transport not in (None, "tcp"):
             raise self.refused(
@@ -212,14 +224,44 @@ class Context:
 
     # Objects
 
-    def secret(self, secret: Secret | None, what: str, place: Location | None) -> str:
-        """The id of the object that holds a secret; ``what`` is what it is for."""
+    def password(self, auth: Auth, source: NetworkSource) -> str:
+        """The id of the object that holds what a user logs in with.
+
+        libvirt has it as a secret for Ceph, or else for iSCSI, http as well.
+        """
+        type = "ceph" if source.protocol == "rbd" else "iscsi"
+        word = type if source.protocol in ("rbd", "iscsi") else None
+        return self.secret(auth.secret, "<auth>", auth.location, type, word)
+
+    def secret(
+        self,
+        secret: Secret | None,
+        what: str,
+        place: Location | None,
+        type: str,
+        word: str | None = None,
+    ) -> str:
+        """The id of the object that holds a secret; ``what`` is what it is for.
+
+        ``type`` is libvirt's for such secrets, ``word`` what the XML has to call it.
+        """
         if secret is None:
             raise self.refused(
                 f"{what} names no secret", place, "it is <secret type='…' uuid='…'/>"
             )
         place = secret.location or place
-        id = secret_id(secret)
+        if word is not None and secret.type not in (None, word):
+            raise self.refused(
+                f"the secret of {what} is of type '{secret.type}'",
+                place,
+                f"it is type='{word}'",
+            )
+        if secret.uuid is not None and secret.usage is not None:
+            raise self.refused(
+                f"the secret of {what} is named by UUID and by usage", place, "remove one of them"
+            )
+        asked = Secret(type=type, uuid=secret.uuid, usage=secret.usage)
+        id = secret_id(asked)
         if id is None:
             raise self.refused(
                 f"the secret of {what} has no UUID that is one, and no usage",
@@ -235,7 +277,7 @@ class Context:
             format = "base64" if given.base64 else None
             self.objects[id] = SecretData(id=id, file=given.path, format=format)
             return id
-        self.objects[id] = SecretData(id=id, file=self._looked_up(secret, id, key, what, place))
+        self.objects[id] = SecretData(id=id, file=self._looked_up(asked, id, key, what, place))
         return id
 
     def _looked_up(
@@ -268,7 +310,8 @@ class Context:
                 encryption.location,
                 "it is <secret type='passphrase' uuid='…'/>",
             )
-        return self.secret(encryption.secrets[0], "<encryption>", encryption.location)
+        secret = encryption.secrets[0]
+        return self.secret(secret, "<encryption>", encryption.location, "volume", "passphrase")
 
     def cookies(self, text: str, name: str, place: Location | None) -> str:
         """The id of the object that holds cookies, which are as good as a password."""
@@ -291,7 +334,7 @@ class Context:
         provided = self.provided
         key = None
         if provided.tls_secret is not None:
-            key = self.secret(Secret(type="tls", uuid=provided.tls_secret), "the TLS key", place)
+            key = self.secret(Secret(uuid=provided.tls_secret), "the TLS key", place, "tls")
         self.objects[id] = TlsCredsX509(
             id=id,
             dir=provided.tls_directory,

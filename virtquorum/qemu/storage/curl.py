@@ -13,6 +13,7 @@ from virtquorum.qemu import graph
 
 if TYPE_CHECKING:
     from virtquorum.model.location import Location
+    from virtquorum.model.parts import Cookie
     from virtquorum.model.sources.ftp import FtpSource
     from virtquorum.qemu.storage.context import Context
 
@@ -36,13 +37,11 @@ def storage(source: Curl, place: Location | None, name: str, context: Context) -
     auth = context.auth(source)
     if auth is not None:
         more["username"] = auth.username
-        more["password_secret"] = context.secret(auth.secret, "<auth>", auth.location)
+        more["password_secret"] = context.password(auth, source)
     if isinstance(source, (HttpsSource, FtpsSource)):
         more["sslverify"] = context.switch("verify", source.ssl_verify, place)
     if isinstance(source, (HttpSource, HttpsSource)) and source.cookies:
-        text = "; ".join(f"{one.name or ''}={one.value or ''}" for one in source.cookies)
-        if _CONTROL.search(text):
-            raise context.refused("a cookie holds a line end or another control character", place)
+        text = "; ".join(_cookie(one, place, context) for one in source.cookies)
         more["cookie_secret"] = context.cookies(text, name, place)
     return _CLASSES[source.protocol](
         **context.common(name),
@@ -51,6 +50,27 @@ def storage(source: Curl, place: Location | None, name: str, context: Context) -
         timeout=context.number("timeout", source.timeout, place) or None,
         **more,
     )
+
+
+def _cookie(cookie: Cookie, place: Location | None, context: Context) -> str:
+    """A cookie that stays one; its value is in no message."""
+    place = cookie.location or place
+    name, value = cookie.name or "", cookie.value or ""
+    if _CONTROL.search(name + value):
+        raise context.refused("a cookie holds a line end or another control character", place)
+    if not value.strip():
+        raise context.refused(
+            f"the cookie '{name}' has no value",
+            place,
+            "write what 'virsh dumpxml --security-info' shows",
+        )
+    if re.search(r"[\s;=]", name) or not name or ";" in value:
+        raise context.refused(
+            f"the cookie '{name}' is none that a server would take for one",
+            place,
+            "a name holds no white space, ';' or '=', and a value no ';'",
+        )
+    return f"{name}={value}"
 
 
 def _url(source: Curl, place: Location | None, context: Context) -> str:

@@ -33,9 +33,7 @@ def storage(
         lun=int(unit or 0),
         transport="tcp",
         user=auth.username if auth is not None else None,
-        password_secret=context.secret(auth.secret, "<auth>", auth.location)
-        if auth is not None
-        else None,
+        password_secret=context.password(auth, source) if auth is not None else None,
         initiator_name=source.initiator,
     )
 

@@ -32,9 +32,7 @@ def storage(source: RbdSource, place: Location | None, name: str, context: Conte
         encrypt=_encryption(source, context),
         user=auth.username if auth is not None else None,
         auth_client_required=("cephx", "none") if auth is not None else (),
-        key_secret=context.secret(auth.secret, "<auth>", auth.location)
-        if auth is not None
-        else None,
+        key_secret=context.password(auth, source) if auth is not None else None,
     )
 
 

@@ -1,0 +1,1 @@
+"""What a running libvirt knows: its pools, its secrets."""
