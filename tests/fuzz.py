@@ -2,10 +2,10 @@
 
     python -m tests.fuzz --examples 50000 [--seed N]
 
-takes the corpus, the samples and the goldens, damages them at random, and
-reads, formats and reads again what is left; it shows the disks as a tree and
-as JSON, translates them for QEMU, checks the document, reports in every
-format and applies the fixes.  It ends with 1 and prints the input
+takes the corpus, the samples, the goldens and the devices' cases, damages them
+at random, and reads, formats and reads again what is left; it shows the disks
+as a tree and as JSON, translates them for QEMU, checks the document, reports
+in every format and applies the fixes.  It ends with 1 and prints the input
 where another exception comes out, or where the law parse ∘ format = id does
 not hold; ``--seed`` makes the same run again.
 """
@@ -23,16 +23,15 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.qemu.devices.cases import CASES
 from virtquorum.check.engine import Checker
 from virtquorum.check.fixes import apply
 from virtquorum.check.grammar import find_libvirt_schemas
 from virtquorum.check.options import Options
 from virtquorum.errors import EditError, InputError, TranslationError
 from virtquorum.json_text import json_text
-from virtquorum.qemu.build import build, is_empty
-from virtquorum.qemu.drive import drive_arguments
-from virtquorum.qemu.leftover import for_the_device, not_understood
-from virtquorum.qemu.names import domain_names
+from virtquorum.qemu.qmp import undo
+from virtquorum.qemu.translate import STYLES, Style, Translated, arguments, commands, translate
 from virtquorum.report.disks_json import file_json
 from virtquorum.report.formats import FORMATS, report
 from virtquorum.report.report import FileResult, Run
@@ -76,6 +75,7 @@ def seeds() -> list[bytes]:
         *sorted((_ROOT / "tests/xml/golden").glob("*.xml")),
     ]
     found = [path.read_bytes() for path in paths]
+    found += [case.xml().encode() for case in CASES.values()]
     disks = [one for raw in found for one in re.findall(rb"<disk .*?</disk>", raw, re.DOTALL)]
     return [*(raw for raw in found if len(raw) < 20_000), *disks]
 
@@ -253,20 +253,32 @@ def _examine_reports(domain: Domain) -> None:
 
 def _examine_translation(domain: Domain) -> None:
     """What ``args`` does with each disk: arguments, or a refusal that names its place."""
-    for disk, names in zip(domain.disks, domain_names(domain.disks), strict=True):
-        if is_empty(disk):
-            continue
+    for style in STYLES:
+        done = []
         try:
-            arguments = drive_arguments(disk, build(disk, names), names.drive)
+            every = list(translate(domain, style=style))
         except TranslationError as error:
-            refusal = error
+            every = [error]  # the domain around the disks
         else:
-            assert arguments[0] == "-drive"
-            assert len(arguments) == 2
-            for_the_device(disk)
-            not_understood(disk)
-            continue
-        assert str(refusal).startswith("fuzz:"), f"{refusal!s} does not begin with its place"
+            assert len(every) == len(domain.machine_disks), "a disk goes without a word"
+        for one in every:
+            if isinstance(one, TranslationError):
+                assert str(one).startswith("fuzz:"), f"{one!s} does not begin with its place"
+            else:
+                done.append(one)
+        _examine_spelling(done, style)
+
+
+def _examine_spelling(disks: list[Translated], style: Style) -> None:
+    """Options and their values by turns, or commands that can be undone."""
+    if style == "qmp":
+        said = commands(disks)
+        assert json.loads(json_text([*said])) == said
+        undo(said)
+        return
+    words = arguments(disks, style)
+    assert len(words) % 2 == 0
+    assert {option[0] for option in words[::2]} <= {"-"}
 
 
 def _around(disk: Disk) -> str:

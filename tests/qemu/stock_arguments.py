@@ -1,8 +1,10 @@
 """Run as a program: what the installed libvirt makes of domains, as QEMU arguments.
 
 ``stock_arguments.py ROOT < [xml, …]`` prints a JSON array: for each domain its
-``-blockdev`` objects, or what libvirt has against it.  A process of its own,
-because libvirt takes one root for an embedded driver in the life of a process.
+``-blockdev`` objects, or what libvirt has against it.  With ``OPTION…`` behind
+the root it is instead the words behind each of these options, by the option.
+A process of its own, because libvirt takes one root for an embedded driver in
+the life of a process.
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ def run_events() -> None:
 
 
 def main() -> None:
-    """Read domains, write their block nodes."""
+    """Read domains, write their block nodes or options."""
+    libvirt.registerErrorHandler(lambda *_: None, None)
     libvirt.virEventRegisterDefaultImpl()
     # libvirt asks QEMU for its capabilities through the event loop.
     threading.Thread(target=run_events, daemon=True).start()
-    connection = libvirt.open(f"qemu:///embed?root={sys.argv[1]}")
+    root, *options = sys.argv[1:]
+    connection = libvirt.open(f"qemu:///embed?root={root}")
     every: list[object] = []
     for xml in json.load(sys.stdin):
         try:
@@ -36,9 +40,13 @@ def main() -> None:
             every.append(str(error))
             continue
         words = shlex.split(line.replace("\\\n", " "))
-        every.append(
-            [json.loads(value) for option, value in pairwise(words) if option == "-blockdev"]
-        )
+        pairs = list(pairwise(words))
+        if options:
+            every.append(
+                {name: [value for option, value in pairs if option == name] for name in options}
+            )
+        else:
+            every.append([json.loads(value) for option, value in pairs if option == "-blockdev"])
     print(json.dumps(every), flush=True)
     connection.close()
 

@@ -1,4 +1,4 @@
-"""What a disk says and its block graph does not is named, or refused; nothing goes silently."""
+"""What a disk says and no argument does is named, or refused; nothing goes silently."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import pytest
 
 from tests.programs import qemu, qemu_img
 from virtquorum.errors import TranslationError
-from virtquorum.model.disk import Disk, Driver, IoTune, Target
+from virtquorum.model.disk import IoTune
 from virtquorum.qemu.build import build
 from virtquorum.qemu.drive import drive_arguments
-from virtquorum.qemu.leftover import for_the_device, not_understood, without_effect
+from virtquorum.qemu.leftover import left_to_libvirt, not_understood, without_effect
 from virtquorum.qemu.names import domain_names
+from virtquorum.qemu.translate import translate
 from virtquorum.xml.domain import Domain
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from virtquorum.model.disk import Disk
 
 MEMBER = "<backingStore type='file'><format type='raw'/><source file='/{}'/></backingStore>"
 MEMBERS = MEMBER.format("a") + MEMBER.format("b") + MEMBER.format("c")
@@ -121,35 +124,45 @@ def test_what_nobody_understood_is_named_with_its_place() -> None:
     assert not_understood(quorum()) == []
 
 
-def test_every_field_of_disk_and_driver_is_translated_or_named() -> None:
-    """A new field must be put into one of these sets, and then be handled."""
-    in_the_graph = {"image", "readonly", "driver", "target", "snapshot", "domain_name"}
-    refused_or_drive = {"auth", "encryption", "transient", "iotune"}
-    named = {"device"}
-    from virtquorum.qemu.leftover import _DEVICE, _DRIVER, _TARGET
+def test_what_is_libvirts_to_do_is_named() -> None:
+    (disk,) = Domain.from_text(
+        "<disk type='nvme' snapshot='no'><driver name='qemu' type='qcow2'/>"
+        "<source type='pci' managed='yes' namespace='1' startupPolicy='optional'>"
+        "<address domain='0' bus='1' slot='0' function='0'/></source>"
+        "<backingStore type='file'><format type='raw'/><source file='/b'>"
+        "<seclabel model='dac' relabel='yes'><label>0:0</label></seclabel></source>"
+        "</backingStore><backenddomain name='x'/><target dev='vda'/></disk>"
+    ).disks
+    assert left_to_libvirt(disk) == [
+        "snapshot='no'",
+        "<backenddomain name='x'>, which is Xen's",
+        "startupPolicy='optional'",
+        "managed='yes', which binds the controller to vfio-pci",
+        "<seclabel model='dac' label='0:0' relabel='yes'>",
+    ]
+    assert left_to_libvirt(quorum()) == []
 
-    own = {one.name for one in fields(Disk)} - {"location", "unmodelled"}
-    assert own == in_the_graph | refused_or_drive | named | set(_DEVICE)
-    target = {one.name for one in fields(Target)} - {"location", "unmodelled"}
-    assert target == {"dev", "bus"} | set(_TARGET)
-    driver = {one.name for one in fields(Driver)} - {"location", "unmodelled"}
-    translated = {"name", "cache", "io", "copy_on_read", "discard", "detect_zeroes"}
-    assert driver == translated | {"error_policy", "rerror_policy"} | set(_DRIVER)
+
+def test_reconnect_says_nothing_of_reservations() -> None:
+    (disk,) = Domain.from_text(
+        "<disk type='block' device='lun'><driver name='qemu' type='raw'/><source dev='/d'>"
+        "<reservations managed='no'><source type='unix' path='/s' mode='client'>"
+        "<reconnect enabled='yes' timeout='5'/></source></reservations></source>"
+        "<target dev='sda' bus='scsi'/></disk>"
+    ).disks
+    assert without_effect(disk) == [
+        "<reconnect> says nothing: QEMU has its own way to reach a qemu-pr-helper again"
+    ]
 
 
-def test_the_device_part_is_named_with_its_values() -> None:
-    disk = quorum(
-        disk=" device='lun' model='virtio-transitional' sgio='filtered' rawio='yes'",
-        driver="queues='4' packed='on' event_idx='off'",
-        inside="<shareable/><serial>S 1</serial><boot order='2'/><alias name='ua-x'/>"
-        "<address type='pci' slot='0x03'/>",
+def test_a_driver_that_is_not_qemu_is_refused() -> None:
+    domain = Domain.from_text(
+        "<disk type='file'><driver name='tap' type='raw'/><source file='/a'/>"
+        "<target dev='vda' bus='virtio'/></disk>"
     )
-    assert for_the_device(disk) == [
-        "device='lun'", "model='virtio-transitional'", "rawio='yes'", "sgio='filtered'",
-        "boot (order='2')", "serial='S 1'", "shareable", "alias='ua-x'", "address (slot='0x03')",
-        "event_idx='off'", "queues='4'", "packed='on'",
-    ]  # fmt: skip
-    assert for_the_device(quorum(disk=" device='disk'")) == []
+    (found,) = translate(domain)
+    assert isinstance(found, TranslationError)
+    assert found.message == "the driver is 'tap', which is not QEMU"
 
 
 LIMITS = {
