@@ -172,10 +172,14 @@ class Geometry(Described):
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
 class BlockIo(Described):
-    """Block sizes that the guest is told, in bytes."""
+    """Block sizes that the guest is told, in bytes; a granularity of 0 says: no discard.
+
+    ``discard_granularity`` is newer than libvirt 9.0.
+    """
 
     logical_block_size: Integer = attribute(of="integer")
     physical_block_size: Integer = attribute(of="integer")
+    discard_granularity: Integer = attribute(of="integer")
 
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)

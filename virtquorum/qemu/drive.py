@@ -13,7 +13,7 @@ from virtquorum.qemu.objects import object_options
 from virtquorum.qemu.qapi import json_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from virtquorum.model.disk import Disk
     from virtquorum.qemu.build import Built
@@ -36,16 +36,25 @@ _DRIVE_DEFAULTS = ("read-only", "cache", "discard", "detect-zeroes")
 
 
 def drive_arguments(
-    disk: Disk, built: Built, id: str, interface: Sequence[tuple[str, str]] = (("if", "none"),)
+    disk: Disk,
+    built: Built,
+    id: str,
+    interface: Sequence[tuple[str, str]] = (("if", "none"),),
+    by_device: Collection[str] = (),
 ) -> list[str]:
     """``-drive`` and its value for a disk's graph; ``id`` is what a ``-device`` will call it.
 
     A graph that ends a chain goes through ``file=json:…``: dotted keys have
-    no null.  Throttling and error policies are the drive's own.
+    no null.  Throttling is the drive's own, and so are the write cache and
+    the error policies, but for those that the device says: ``by_device``
+    holds 'write_cache', 'werror' and 'rerror' then.
     """
     spelled = options(built.top)
     pairs = as_json(spelled) if uses_null(built.top) else dotted(spelled)
-    pairs += _write_cache(disk) + _policies(disk) + _throttling(disk, built.throttle)
+    if "write_cache" not in by_device:
+        pairs += _write_cache(disk)
+    pairs += [one for one in _policies(disk) if one[0] not in by_device]
+    pairs += _throttling(disk, built.throttle)
     pairs += [*interface, ("id", id)]
     return ["-drive", option_list(pairs)]
 

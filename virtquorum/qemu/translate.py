@@ -257,7 +257,15 @@ def _drive(one: Translated) -> list[str]:
         interface = [("if", one.frontend.interface)]
         if one.frontend.index is not None:
             interface.append(("index", str(one.frontend.index)))
-    return drive_arguments(one.disk, one.built, one.drive, interface)
+    return drive_arguments(one.disk, one.built, one.drive, interface, _by_device(one))
+
+
+def _by_device(one: Translated) -> set[str]:
+    """What the guest's device says, and its drive would say as well."""
+    devices = one.frontend.devices if one.frontend is not None else ()
+    (device,) = [each for each in devices if getattr(each, "drive", None) is not None] or [None]
+    words = ("write_cache", "werror", "rerror")
+    return {word for word in words if getattr(device, word, None) is not None}
 
 
 def commands(disks: Iterable[Translated]) -> list[Command]:

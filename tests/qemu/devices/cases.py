@@ -181,7 +181,8 @@ CASES: dict[str, Case] = {
         + disk("vde", "virtio", driver="iommu='off' ats='off' packed='off' page_per_vq='off'")
         + disk("vdf", "virtio", "<acpi index='7'/>")
         + disk("vdg", "virtio", "<geometry cyls='100' heads='16' secs='63'/>")
-        + disk("vdh", "virtio", "<blockio logical_block_size='4096' physical_block_size='4096'/>")
+        + disk("vdh", "virtio", "<blockio logical_block_size='4096' physical_block_size='4096' "
+               "discard_granularity='65536'/>")
         + disk("vdi", "virtio", "<alias name='ua-my_disk-1'/>")
         + disk("vdj", "virtio", "<readonly/>")
         + disk("vdk", "virtio", "<serial>two words</serial>"),
@@ -285,7 +286,8 @@ CASES: dict[str, Case] = {
         "q35",
         controller("sata", 1, "", "<alias name='ua-sata'/>")
         + disk("sda", "sata", "<serial>S1</serial>", of_target="rotation_rate='1'")
-        + disk("sdb", "sata", "<blockio logical_block_size='512' physical_block_size='4096'/>")
+        + disk("sdb", "sata", "<blockio logical_block_size='512' physical_block_size='4096' "
+               "discard_granularity='0'/>")
         + disk("sdc", "sata", "<geometry cyls='100' heads='16' secs='63'/>")
         + disk("sdd", "sata", "<serial>CD</serial>", device="cdrom")
         + disk("sde", "sata", drive(1, unit=3)),

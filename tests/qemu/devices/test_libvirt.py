@@ -26,6 +26,7 @@ def stock() -> dict[str, Any]:
     return dict(zip(HERE, native([CASES[name].xml() for name in HERE], *options), strict=True))
 
 
+_NEWER = frozenset({"discard_granularity"})
 #: What libvirt 9.0 says and no QEMU has, and what QEMU has for it.
 _NO_DRIVERS = {"dc-390": "dc390", "vhost-user-blk-device": "vhost-user-blk"}
 
@@ -58,8 +59,9 @@ def compared(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
 
 
 def bare(device: dict[str, Any]) -> dict[str, Any]:
-    """A device with its block node by no name."""
-    return {name: value if name != "drive" else "…" for name, value in device.items()}
+    """A device with its block node by no name, without what libvirt 9.0 does not know yet."""
+    kept = {name: value for name, value in device.items() if name not in _NEWER}
+    return {name: value if name != "drive" else "…" for name, value in kept.items()}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -48,6 +48,7 @@ class Floppy(BlockDevice):
     unit: int | None = integer()
     logical_block_size: int | None = integer("logical_block_size")
     physical_block_size: int | None = integer("physical_block_size")
+    discard_granularity: int | None = integer("discard_granularity")
     write_cache: OnOffAuto | None = choice("on", "off", "auto")
 
 
@@ -79,6 +80,7 @@ class EmulatedDisk(BootDevice):
 
     logical_block_size: int | None = integer("logical_block_size")
     physical_block_size: int | None = integer("physical_block_size")
+    discard_granularity: int | None = integer("discard_granularity")
     write_cache: OnOffAuto | None = choice("on", "off", "auto")
     serial: str | None = text()
 

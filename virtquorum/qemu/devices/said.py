@@ -146,6 +146,10 @@ def _shape(reading: Reading, found: dict[str, Said]) -> None:
     if blockio is not None:
         for name in ("logical_block_size", "physical_block_size"):
             _number(reading, found, name, getattr(blockio, name), blockio.location)
+        name, place = "discard_granularity", blockio.location
+        number = reading.number(blockio.discard_granularity, name, place)
+        if number is not None:
+            found[name] = Said(number, f"{name}='{number}'", place)
 
 
 def _target(reading: Reading, found: dict[str, Said]) -> None:
