@@ -6,7 +6,8 @@ it, the others so that a mistake is seen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from virtquorum.errors import TranslationError
 from virtquorum.model.disk import UsbAddress
@@ -24,7 +25,7 @@ from virtquorum.model.source import LocalSource
 from virtquorum.model.sources.nvme import NvmeSource
 from virtquorum.model.sources.volume import VolumeSource
 from virtquorum.xml.document import Element
-from virtquorum.xml.plan import SPELL, disk_plan
+from virtquorum.xml.plan import SPELL, disk_plan, fields_of
 
 if TYPE_CHECKING:
     from virtquorum.model.disk import Disk
@@ -168,9 +169,23 @@ def _unmodelled(disk: Disk) -> list[tuple[Described, Unmodelled]]:
         if isinstance(one, tuple):
             rest.extend(reversed(one))
         elif isinstance(one, Node):
-            if isinstance(one, Described):
+            if isinstance(one, Described) and one.unmodelled:
                 found.extend((one, left) for left in one.unmodelled)
-            rest.extend(
-                getattr(one, name) for name in reversed(one.compared()) if name != "unmodelled"
-            )
+            cls: Any = type(one)
+            for name in _nested(cls):
+                below = getattr(one, name)
+                if below is not None and below != ():
+                    rest.append(below)
     return found
+
+
+@cache
+def _nested(cls: Any) -> tuple[str, ...]:  # mypy finds no class of nodes hashable
+    """The fields of a class of nodes that can hold nodes, the last first."""
+    kinds = {name: one.kind for name, one in fields_of(cls).items()}
+    leaves = ("attribute", "text", "flag")
+    return tuple(
+        name
+        for name in reversed(cls.compared())
+        if name != "unmodelled" and kinds.get(name) not in leaves
+    )

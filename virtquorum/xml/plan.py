@@ -211,7 +211,8 @@ class Plan:
         return own
 
 
-def fields_of(cls: type[Any]) -> dict[str, Spelling]:
+@cache
+def fields_of(cls: type[Any]) -> Mapping[str, Spelling]:
     """The described fields of a class, by field name, in the order in which they are written."""
     fields: Mapping[str, object] = getattr(cls, "__dataclass_fields__", {})
     found = [
