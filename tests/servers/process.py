@@ -26,7 +26,11 @@ PACKAGES = {
     "losetup": "mount",
     "mount": "mount",
     "nsenter": "util-linux",
+    "qemu-img": "qemu-utils",
+    "qemu-io": "qemu-utils",
+    "qemu-pr-helper": "qemu-system-common",
     "qemu-storage-daemon": "qemu-system-common",
+    "qemu-system-x86_64": "qemu-system-x86",
     "rpcbind": "rpcbind",
     "ssh-keygen": "openssh-client",
     "sshd": "openssh-server",
@@ -66,6 +70,8 @@ def lacks(*names: str) -> list[str]:
 def lacks_driver(*drivers: str) -> list[str]:
     """Those of some block drivers that the installed QEMU does not load."""
     missing = []
+    if lacks("qemu-img"):
+        return lacks("qemu-img")
     for one in drivers:
         done = subprocess.run(
             ["qemu-img", "info", "--image-opts", f"driver={one}"],

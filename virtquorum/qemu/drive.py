@@ -6,9 +6,10 @@ import shlex
 from typing import TYPE_CHECKING
 
 from virtquorum.json_text import Json, json_text
+from virtquorum.qemu.blockdev import blockdev_arguments
 from virtquorum.qemu.devices.chardev import chardev_options
 from virtquorum.qemu.devices.device import device_options
-from virtquorum.qemu.graph import options, uses_null
+from virtquorum.qemu.graph import merged, options, uses_null
 from virtquorum.qemu.objects import object_options
 from virtquorum.qemu.qapi import json_of
 
@@ -49,14 +50,16 @@ def drive_arguments(
     the error policies, but for those that the device says: ``by_device``
     holds 'write_cache', 'werror' and 'rerror' then.
     """
-    spelled = options(built.top)
+    apart = merged(built.top)
+    spelled = options(built.top, apart)
     pairs = as_json(spelled) if uses_null(built.top) else dotted(spelled)
     if "write_cache" not in by_device:
         pairs += _write_cache(disk)
     pairs += [one for one in _policies(disk) if one[0] not in by_device]
     pairs += _throttling(disk, built.throttle)
     pairs += [*interface, ("id", id)]
-    return ["-drive", option_list(pairs)]
+    before = [word for one in apart for word in blockdev_arguments(one)]
+    return [*before, "-drive", option_list(pairs)]
 
 
 def option_list(pairs: Iterable[tuple[str, str]]) -> str:

@@ -29,6 +29,8 @@ from virtquorum.qemu.qapi import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from virtquorum.json_text import Json
 
 __all__ = [
@@ -87,6 +89,7 @@ __all__ = [
     "below",
     "flat",
     "lowest_first",
+    "merged",
     "options",
     "uses_null",
 ]
@@ -529,12 +532,18 @@ _CLASSES: tuple[type[Block], ...] = (
 BLOCKS: dict[str, type[Block]] = {cls.driver: cls for cls in _CLASSES}
 
 
-def options(top: Block) -> dict[str, Json]:
-    """A node and all below it as BlockdevOptions, children inline, in JSON types."""
+def options(top: Block, apart: Collection[Block] = ()) -> dict[str, Json]:
+    """A node and all below it as BlockdevOptions, children inline, in JSON types.
+
+    Those that stand ``apart``, by identity, are named.
+    """
     done: dict[int, dict[str, Json]] = {}
+    named = {id(one) for one in apart}
 
     def inline(below: Block | NoBacking) -> Json:
-        return done[id(below)] if isinstance(below, Block) else None
+        if not isinstance(below, Block):
+            return None
+        return below.node_name if id(below) in named else done[id(below)]
 
     for one in lowest_first(top):
         done[id(one)] = {"driver": one.driver, **json_of(one, inline)}
@@ -548,6 +557,24 @@ def flat(top: Block) -> list[dict[str, Json]]:
         return below.node_name if isinstance(below, Block) else None
 
     return [{"driver": one.driver, **json_of(one, named)} for one in lowest_first(top)]
+
+
+def merged(top: Block) -> list[Block]:
+    """The highest backing nodes that QEMU would not take inline as they are.
+
+    It puts inline options together with the name that the header of the image
+    above gives, unless they have a ``file.filename`` (``bdrv_open_backing_file``):
+    a URL of ours gives way to the header's, and anything else is refused.
+    """
+    found: list[Block] = []
+    rest = [top]
+    while rest:
+        one = rest.pop()
+        backing = getattr(one, "backing", None)
+        if isinstance(backing, Block) and not isinstance(getattr(backing, "file", None), File):
+            found.append(backing)
+        rest.extend(each for each in below(one) if not found or each is not found[-1])
+    return found
 
 
 def uses_null(top: Block) -> bool:
