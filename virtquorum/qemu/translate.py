@@ -263,9 +263,14 @@ def _drive(one: Translated) -> list[str]:
 def _by_device(one: Translated) -> set[str]:
     """What the guest's device says, and its drive would say as well."""
     devices = one.frontend.devices if one.frontend is not None else ()
-    (device,) = [each for each in devices if getattr(each, "drive", None) is not None] or [None]
     words = ("write_cache", "werror", "rerror")
-    return {word for word in words if getattr(device, word, None) is not None}
+    return {
+        word
+        for device in devices
+        if getattr(device, "drive", None) is not None
+        for word in words
+        if getattr(device, word, None) is not None
+    }
 
 
 def commands(disks: Iterable[Translated]) -> list[Command]:
