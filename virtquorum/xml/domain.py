@@ -101,7 +101,7 @@ class Domain:
         return self.disks[: sum(len(one.elements("disk")) for one in devices)]
 
     def disk(self, target: str) -> Disk:
-        """The (first) disk whose target is ``target`` ('vda'); raises EditError if there is none."""
+        """The (first) disk whose target is ``target``, "vda" say; raises EditError if none is."""
         for one in self.disks:
             if one.name == target:
                 return one
