@@ -31,6 +31,8 @@ _HELP = """Quorum disks for libvirt's users: check, show, format and translate d
   virtquorum show domain.xml           the disks and what they are made of
   virtquorum format --check domains/   is it as libvirt would write it?
   virtquorum args domain.xml           the arguments for QEMU
+  virtquorum from-args -- -drive …     the way back
+  virtquorum create --size 10G d.xml   the images that are missing
 
 Exit codes: 0 clean, 1 findings or differences, 2 usage or configuration,
 3 input that cannot be read or is no domain XML.

@@ -25,6 +25,7 @@ SHORT = {
     "show": "Draw what each disk is made of.",
     "format": "Write domain XML as libvirt writes it.",
     "args": "Print QEMU's arguments for the disks.",
+    "from-args": "Read QEMU's arguments back into disks.",
     "create": "Make the images that are missing.",
     "schema": "List, print or locate the schemas.",
 }

@@ -1,0 +1,202 @@
+"""``virtquorum from-args``: its input and output, its options and exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.programs import missing, qemu, qemu_img, run
+from virtquorum.xml.domain import Domain
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "samples"
+NESTED = SAMPLES / "nested.xml"
+DRIVE = "file=/i/a.qcow2,format=qcow2,if=virtio,cache=none"
+DISK = """\
+<disk type='file' device='disk'>
+  <driver name='qemu' type='qcow2' cache='none'/>
+  <source file='/i/a.qcow2'/>
+  <target dev='vda' bus='virtio'/>
+</disk>
+"""
+#: A disk that has no XML, and one that has.
+MIXED = ("-blockdev", "driver=null-co,node-name=n", "-device", "virtio-blk,drive=n",
+         "-drive", DRIVE)  # fmt: skip
+
+
+def test_words_become_xml() -> None:
+    assert run("from-args", "--", "-drive", DRIVE) == (0, DISK, "")
+
+
+def test_a_line_is_one_word_too() -> None:
+    assert run("from-args", "--", f"-drive {DRIVE}") == (0, DISK, "")
+
+
+@pytest.mark.parametrize("argv", [("-",), ()])
+def test_standard_input(argv: tuple[str, ...]) -> None:
+    assert run("from-args", *argv, input=f"-drive \\\n  {DRIVE}\n".encode()) == (0, DISK, "")
+    assert run("from-args", *argv, input=json.dumps(["-drive", DRIVE]).encode()) == (0, DISK, "")
+
+
+@pytest.mark.parametrize("style", ["drive", "blockdev"])
+@pytest.mark.parametrize("options", [(), ("--json",), ("--oneline",), ("--nul",)])
+def test_what_args_prints_is_read(style: str, options: tuple[str, ...]) -> None:
+    printed = run("args", "--style", style, *options, NESTED)
+    assert printed.code == 0
+    found = run("from-args", "-", input=printed.out.encode())
+    assert found.code == 0
+    domain = Domain.from_text(f"<domain><devices>{found.out}</devices></domain>")
+    assert [disk.name for disk in domain.disks] == ["vda", "sda"]
+
+
+def test_a_qmp_list_is_read() -> None:
+    printed = run("args", "--style", "qmp", "--no-frontend", NESTED)
+    found = run("from-args", "-", input=printed.out.encode())
+    assert found.code == 0
+    assert found.out.count("<disk ") == 2
+    assert "threshold='2'" in found.out
+
+
+def test_the_domain_is_as_it_was() -> None:
+    """Every disk of the sample goes to arguments and back into its domain."""
+    printed = run("args", NESTED)
+    found = run("from-args", "--domain", NESTED, "--replace", "-", input=printed.out.encode())
+    assert found.code == 0
+    assert found.out == NESTED.read_text()
+
+
+def test_a_disk_goes_behind_the_others_of_a_domain() -> None:
+    drive = "file=/i/b.raw,format=raw,if=virtio,index=25"
+    found = run("from-args", "--domain", NESTED, "--", "-drive", drive)
+    assert (found.code, found.err) == (0, "")
+    before, after = Domain.from_bytes(NESTED.read_bytes()), Domain.from_text(found.out)
+    assert after.disks[:-1] == before.disks
+    assert after.disks[-1].name == "vdz"
+
+
+def test_a_target_that_the_domain_has_is_refused() -> None:
+    found = run("from-args", "--domain", NESTED, "--", "-drive", DRIVE)
+    assert (found.code, found.out) == (1, "")
+    assert found.err == (
+        f"virtquorum: {NESTED}:23:5: the domain has a disk 'vda' already, and the arguments have "
+        "one as well; with --replace it takes the other's place\n"
+    )
+
+
+def test_a_domain_that_boots_by_its_os_gets_no_other_order(tmp_path: Path) -> None:
+    path = tmp_path / "d.xml"
+    path.write_text("<domain><os><boot dev='hd'/></os><devices/></domain>")
+    words = ("-drive", f"{DRIVE},id=drive-vda".replace("if=virtio", "if=none"),
+             "-device", "virtio-blk-pci,drive=drive-vda,bootindex=1")  # fmt: skip
+    found = run("from-args", "--domain", path, "--", *words)
+    assert found.code == 0
+    assert "<target dev='vda'" in found.out
+    assert "order" not in found.out
+    assert "the domain says in <os> what it boots from" in found.err
+    assert "<boot order='1'/>" in run("from-args", "--", *words).out
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "cannot be read: no such file"), ("<network/>", "the root element is <network>"),
+     ("<domain/>", "has no <devices> to put a disk into"), ("<disk type='file'/>", "bare <disk>")],
+)  # fmt: skip
+def test_a_file_into_which_no_disk_goes(content: str | None, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "d.xml"
+    if content is not None:
+        path.write_text(content)
+    found = run("from-args", "--domain", path, "--", "-drive", DRIVE)
+    assert found.code in (1, 3)
+    assert found.out == ""
+    assert said in found.err
+
+
+def test_a_disk_without_xml_stops_the_others() -> None:
+    found = run("from-args", "--", *MIXED)
+    assert (found.code, found.out) == (1, "")
+    assert (
+        "argument 2 (-blockdev): libvirt's XML has no words for the driver 'null-co'" in found.err
+    )
+    assert "the other disks are to be had with --keep-going" in found.err
+
+
+def test_keep_going_leaves_it_out() -> None:
+    found = run("from-args", "--keep-going", "--", *MIXED)
+    assert (found.code, found.out) == (1, DISK)
+    assert "null-co" in found.err
+
+
+def test_what_has_no_xml_is_listed() -> None:
+    words = ("-drive", f"{DRIVE},lazy-refcounts=on,file.locking=off")
+    found = run("from-args", "--", *words)
+    assert (found.code, found.out) == (0, DISK)
+    assert found.err.splitlines() == [
+        "virtquorum: note: no XML: argument 2 (-drive): lazy-refcounts=on",
+        "virtquorum: note: no XML: argument 2 (-drive): file.locking=off",
+    ]
+    strict = run("from-args", "--strict", "--", *words)
+    assert strict == (1, found.out, found.err)
+    assert run("from-args", "--strict", "--", "-drive", DRIVE).code == 0
+
+
+def test_no_password_is_shown() -> None:
+    drive = "file=https://me:pass%2Cword@h/a,format=raw,if=virtio,readonly=on"
+    found = run("from-args", "--", "-drive", drive)
+    assert found.code == 0
+    assert "word" not in found.out
+    assert "pass%" not in found.err
+    assert "<secret type='iscsi' uuid=" in found.out
+    assert "virsh secret-define" in found.err
+    node = "driver=luks,node-name=l,key-secret=s0,file.driver=file,file.filename=/l"
+    secret = ("-object", "secret,id=s0,data=hunter2", "-blockdev", node)
+    found = run("from-args", "--", *secret)
+    assert found.code == 0
+    assert "hunter2" not in found.out + found.err
+
+
+@pytest.mark.parametrize("argv", [("-m", "1G"), ("-display", "none"), ("-S",)])
+def test_arguments_without_a_disk(argv: tuple[str, ...]) -> None:
+    found = run("from-args", "--", *argv)
+    assert (found.code, found.out) == (1, "")
+    assert "there are no disks in these arguments" in found.err
+
+
+def test_options_that_make_no_sense() -> None:
+    assert run("from-args", "--replace", "--", "-drive", DRIVE).code == 2
+    assert "--replace is for --domain" in run("from-args", "--replace", "--", "-drive", DRIVE).err
+
+
+def test_bytes_that_are_no_text() -> None:
+    found = run("from-args", "-", input=b"-drive \\\nfile=/a\xff,format=raw")
+    assert (found.code, found.out) == (3, "")
+    assert "<stdin>:2: byte 17 is no UTF-8" in found.err
+
+
+def test_a_name_that_xml_cannot_hold() -> None:
+    found = run("from-args", "--", "-drive", "file=/a\x01,format=raw,if=virtio")
+    assert (found.code, found.out) == (1, "")
+    assert "U+0001 cannot be written in XML" in found.err
+
+
+@pytest.mark.skipif(bool(missing()), reason=f"not installed: {missing()}")
+def test_a_running_qemus_disks_come_back(tmp_path: Path) -> None:
+    """From a command line to XML, and from that to a QEMU with the same disks."""
+    for name in ("0", "1", "2"):
+        qemu_img("create", "-q", "-f", "raw", tmp_path / name, "1M")
+    members = ",".join(
+        f"children.{at}.driver=raw,children.{at}.file.filename={tmp_path / str(at)}"
+        for at in range(3)
+    )
+    line = f"-drive driver=quorum,vote-threshold=2,{members},if=none,id=drive-vda"
+    xml = run("from-args", "-", input=line.encode())
+    assert xml.code == 0
+    (tmp_path / "d.xml").write_text(xml.out)
+    again = run("args", "--no-frontend", "--json", tmp_path / "d.xml")
+    with qemu(line.split(), tmp_path) as running:
+        before = sorted(node["file"] for node in running.nodes().values() if node["drv"] == "file")
+    with qemu(json.loads(again.out), tmp_path) as running:
+        assert "drive-vda" in {one["device"] for one in running.command("query-block")}
+        after = sorted(node["file"] for node in running.nodes().values() if node["drv"] == "file")
+    assert before == after == [str(tmp_path / name) for name in ("0", "1", "2")]
