@@ -34,6 +34,14 @@ def test_a_line_is_one_word_too() -> None:
     assert run("from-args", "--", f"-drive {DRIVE}") == (0, DISK, "")
 
 
+def test_qemus_own_options_need_no_dashes_before_them(tmp_path: Path) -> None:
+    assert run("from-args", "-drive", DRIVE) == (0, DISK, "")
+    assert run("from-args", "--strict", "-drive", DRIVE) == (0, DISK, "")
+    assert run("from-args", "-drive", DRIVE, "--strict").code == 3  # QEMU's, and without a value
+    assert "no such option: --srtict" in run("from-args", "--srtict", "-drive", DRIVE).err
+    assert "-no.xml: cannot be read" in run("from-args", "--domain", "-no.xml", "-drive", DRIVE).err
+
+
 @pytest.mark.parametrize("argv", [("-",), ()])
 def test_standard_input(argv: tuple[str, ...]) -> None:
     assert run("from-args", *argv, input=f"-drive \\\n  {DRIVE}\n".encode()) == (0, DISK, "")

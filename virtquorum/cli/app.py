@@ -7,6 +7,7 @@ import all.
 from __future__ import annotations
 
 import os
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,13 +27,13 @@ _HELP = """Quorum disks for libvirt's users: check, show, format and translate d
 <disk type='quorum'>.
 
 \b
-  virtquorum validate domain.xml       is it right? if not, where and why
-  virtquorum explain VQ106             what that finding means
-  virtquorum show domain.xml           the disks and what they are made of
-  virtquorum format --check domains/   is it as libvirt would write it?
-  virtquorum args domain.xml           the arguments for QEMU
-  virtquorum from-args -- -drive …     the way back
-  virtquorum create --size 10G d.xml   the images that are missing
+  virtquorum validate domain.xml            is it right? if not, where and why
+  virtquorum explain VQ106                  what that finding means
+  virtquorum show domain.xml                the disks and what they are made of
+  virtquorum format --check domains/        is it as libvirt would write it?
+  virtquorum args domain.xml                the arguments for QEMU
+  virtquorum from-args -hda disk.qcow2      arguments back into XML
+  virtquorum create --size 10G domain.xml   the images that are missing
 
 Exit codes: 0 clean, 1 findings or differences, 2 usage or configuration,
 3 input that cannot be read or is no domain XML.
@@ -45,11 +46,23 @@ def run(argv: Sequence[str], streams: Streams) -> int:
     names = [argv[0]] if argv and argv[0] in COMMANDS and not completing else COMMANDS
     try:
         code = command_line(names)(
-            list(argv), prog_name="virtquorum", standalone_mode=False, obj=streams
+            _set_apart(argv), prog_name="virtquorum", standalone_mode=False, obj=streams
         )
     except TyperException as error:
         return _usage(error, streams)
     return int(code or Exit.CLEAN)
+
+
+def _set_apart(argv: Sequence[str]) -> list[str]:
+    """A command line with '--' before QEMU's own arguments, which begin with one dash."""
+    if list(argv[:1]) != ["from-args"]:
+        return list(argv)
+    for at, word in enumerate(argv):
+        if word == "--":
+            break
+        if re.match("-[^-].", word) and argv[at - 1] != "--domain":
+            return [*argv[:at], "--", *argv[at:]]
+    return list(argv)
 
 
 def command_line(names: Sequence[str]) -> typer.Typer:

@@ -35,7 +35,7 @@ def command(
         typer.Argument(
             metavar="[ARG…|-]",
             help="QEMU's arguments as words, one word that holds them all, or - for standard "
-            "input. Put -- before them.",
+            "input.",
             show_default=False,
         ),
     ] = None,
@@ -70,7 +70,7 @@ def command(
 
     \b
       virtquorum args domain.xml | virtquorum from-args -
-      virtquorum from-args -- -drive file=a.qcow2,format=qcow2,if=virtio
+      virtquorum from-args -drive file=a.qcow2,format=qcow2,if=virtio
       virtquorum from-args --domain domain.xml -- -hdb b.qcow2
 
     Exit codes: 0 clean, 1 a disk has no XML (--strict: anything has none),
