@@ -27,13 +27,13 @@ _HELP = """Quorum disks for libvirt's users: check, show, format and translate d
 <disk type='quorum'>.
 
 \b
-  virtquorum validate domain.xml            is it right? if not, where and why
+  virtquorum validate domain.xml            is it right? where not, and why
   virtquorum explain VQ106                  what that finding means
-  virtquorum show domain.xml                the disks and what they are made of
+  virtquorum show domain.xml                what the disks are made of
   virtquorum format --check domains/        is it as libvirt would write it?
   virtquorum args domain.xml                the arguments for QEMU
   virtquorum from-args -hda disk.qcow2      arguments back into XML
-  virtquorum create --size 10G domain.xml   the images that are missing
+  virtquorum create --size 10G domain.xml   the missing images
 
 Exit codes: 0 clean, 1 findings or differences, 2 usage or configuration,
 3 input that cannot be read or is no domain XML.
