@@ -13,8 +13,9 @@
      ├── EditError            an edit that this document cannot take
      ├── HostError            what libvirt or another program on the host says no to
      │    └── LibvirtError         libvirt's own words, with its number of the error
-     ├── ImageError           an image of a disk that cannot be made
-     └── TranslationError     a disk that has no translation into QEMU arguments
+     └── DiskError            what cannot be done with a disk
+          ├── ImageError           an image that cannot be made
+          └── TranslationError     a disk that has no translation into QEMU arguments
 
 An exception stops the work; what is merely wrong in a document is a finding,
 which is data.  The fields hold the facts, and only ``__str__`` puts them into
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArgumentError",
     "ConfigurationError",
+    "DiskError",
     "EditError",
     "FileError",
     "HostError",
@@ -190,11 +192,11 @@ class LibvirtError(HostError):
         return printable(f"{what}libvirt says: {self.text}{remedy}")
 
 
-class ImageError(VirtquorumError):
-    """An image of a disk that cannot be made, or cannot be looked at.
+class DiskError(VirtquorumError):
+    """What cannot be done with a disk, or with a part of one.
 
-    ``location`` is the image's place in the document, ``disk`` the disk's
-    target ('vda'), ``path`` the image's own; each None where there is none.
+    ``location`` is the place of the part in the document, ``disk`` the disk's
+    target ('vda'), ``path`` an image's own; each None where there is none.
     """
 
     def __init__(
@@ -221,29 +223,9 @@ class ImageError(VirtquorumError):
         return printable(f"{place}{disk}{path}{self.message}{remedy}")
 
 
-class TranslationError(VirtquorumError):
-    """A disk, or a part of one, that has no translation into QEMU arguments.
+class ImageError(DiskError):
+    """An image of a disk that cannot be made, or cannot be looked at."""
 
-    ``location`` is the place of the part; ``disk`` names the disk as its
-    target does ('vda').
-    """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        location: Location | None,
-        disk: str | None = None,
-        remedy: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.location = location
-        self.disk = disk
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        place = f"{self.location}: " if self.location is not None else ""
-        disk = f"disk '{self.disk}': " if self.disk else ""
-        remedy = f"; {self.remedy}" if self.remedy else ""
-        return printable(f"{place}{disk}{self.message}{remedy}")
+class TranslationError(DiskError):
+    """A disk, or a part of one, that has no translation into QEMU arguments."""
