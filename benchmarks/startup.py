@@ -26,7 +26,12 @@ COMMANDS = {
     "show --json FILE": [sys.executable, "-m", "virtquorum", "show", "--json", str(SAMPLE)],
     "format FILE": [sys.executable, "-m", "virtquorum", "format", str(SAMPLE)],
     "args --help": [sys.executable, "-m", "virtquorum", "args", "--help"],
-}
+    "args FILE": [sys.executable, "-m", "virtquorum", "args", str(SAMPLE)],
+    "from-args": [
+        sys.executable, "-m", "virtquorum", "from-args", "-drive", "file=/a,format=raw,if=virtio",
+    ],
+    "create --help": [sys.executable, "-m", "virtquorum", "create", "--help"],
+}  # fmt: skip
 
 
 def main() -> int:
