@@ -56,7 +56,7 @@ def test_a_disk_that_cannot_be_translated(tmp_path: Path) -> None:
     assert done.err == (
         f"virtquorum: {TWO_DISKS}:{line + 1}:13: disk 'sda': <auth> needs the secret "
         "'client.virtquorum secret', whose value is not known here; name a file that holds it, "
-        "--secret 'client.virtquorum secret=file:PATH', or have libvirt asked, --connect URI "
+        "--secret 'client.virtquorum secret=base64:PATH', or have libvirt asked, --connect URI "
         "--secrets-dir DIR\n"
         "virtquorum: note: the other disks are to be had with --keep-going, or --disk TARGET\n"
     )
@@ -105,7 +105,9 @@ def test_where_a_secret_is(
         )
     )
     done = run("args", "--style", "blockdev", "--json", "--no-frontend", "--secret", given, path)
-    assert (done.code, done.err) == (0, "")
+    file = (object or {}).get("file")
+    note = f"QEMU will read '{file}', and there is no such file on this machine"
+    assert (done.code, done.err) == (0, f"virtquorum: note: {note}\n" if file else "")
     words = json.loads(done.out)
     made = [json.loads(value) for value in words[1::2]]
     if object is None:
@@ -324,3 +326,75 @@ def test_of_a_snapshot_with_two_domains_the_first_is_translated() -> None:
     nodes = re.findall(r"node=(\S+)", run("show", "--nodes", snapshot).out)
     assert set(nodes) <= set(re.findall(r'"node-name":"([^"]*)"', done.out))
     assert len(nodes) == 3
+
+
+ENCRYPTED = (
+    "<source file='/i'><encryption format='luks'>"
+    f"<secret type='passphrase' uuid='{UUID}'/></encryption></source>"
+)
+
+
+def test_a_secrets_file_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "d.xml").write_text(disk(ENCRYPTED))
+    (tmp_path / "key").touch()
+    monkeypatch.chdir(tmp_path)
+    other = "11111111-2222-3333-4444-555555555555"
+    given = ("--secret", f"{UUID}=file:key", "--secret", f"{other}=file:key2")
+    done = run("args", "--no-frontend", *given, "d.xml")
+    assert f"file={tmp_path}/key " in done.out
+    assert done.err == f"virtquorum: note: no disk needs the secret '{other}'\n"
+    # With --disk the others may need it.
+    assert run("args", "--no-frontend", "--disk", "sda", *given, "d.xml").err == ""
+
+
+def test_certificates_that_are_not_here_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "d.xml"
+    source = "<source protocol='nbd' tls='yes'><host name='h'/></source>"
+    path.write_text(disk(source, type="network"))
+    done = run("args", "--no-frontend", "--tls-dir", tmp_path, path)
+    assert done.err == (
+        f"virtquorum: note: QEMU will read '{tmp_path}/ca-cert.pem', and there is no such file on "
+        "this machine\n"
+    )
+    (tmp_path / "ca-cert.pem").touch()
+    assert run("args", "--no-frontend", "--tls-dir", tmp_path, path).err == ""
+
+
+def undone(*argv: str | Path) -> tuple[list[str], str]:
+    """What is taken away, and what is said."""
+    done = run("args", "--style", "qmp", "--undo", *argv)
+    assert done.code == 0, done.err
+    found = [one["arguments"] for one in json.loads(done.out)]
+    return [one.get("id", one.get("node-name")) for one in found], done.err
+
+
+def test_what_other_disks_may_need_is_not_taken_away(file: Path) -> None:
+    found, said = undone(file)
+    assert found[-1] == "vq-sda-s"
+    assert "scsi0" in found
+    assert said == ""
+    assert undone("--disk", "sda", file) == (
+        ["scsi0-0-0-0", "vq-sda", "vq-sda-s"],
+        "virtquorum: note: left alone, because other disks may need them: scsi0\n",
+    )
+
+
+def test_no_secret_is_asked_for_to_take_a_disk_away(tmp_path: Path) -> None:
+    path = tmp_path / "d.xml"
+    path.write_text(disk(ENCRYPTED))
+    found, said = undone("--no-frontend", path)
+    assert found == ["vq-sda", "vq-sda-s", f"vq-secret-{UUID}"]
+    assert said == ""
+    path.write_text(disk("<source pool='p' volume='v'/>", type="volume"))
+    refused = run("args", "--style", "qmp", "--undo", "--no-frontend", path)
+    assert refused.code == 1
+    assert "only libvirt knows where the volume 'v' of the pool 'p' is" in refused.err
+
+
+def test_other_disks_are_offered_where_there_are_some(tmp_path: Path) -> None:
+    path = tmp_path / "d.xml"
+    path.write_text(domain(disk(ENCRYPTED), disk("<source file='/b'/>", "dev='sdb' bus='scsi'")))
+    assert "the other disks are to be had" in run("args", path).err
+    assert "the other disks" not in run("args", "--disk", "sda", path).err

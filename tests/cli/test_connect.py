@@ -29,10 +29,13 @@ def over_tls(tmp_path: Path) -> Path:
 
 
 def test_the_secret_of_a_key(over_tls: Path) -> None:
-    given = ("--secret", f"{UUID}=file:/key", "--tls-secret", UUID.upper())
-    done = run("args", "--no-frontend", *given, over_tls)
+    folder = over_tls.parent
+    (folder / "key").touch()
+    (folder / "ca-cert.pem").touch()
+    given = ("--secret", f"{UUID}=file:{folder}/key", "--tls-secret", UUID.upper())
+    done = run("args", "--no-frontend", "--tls-dir", folder, *given, over_tls)
     assert (done.code, done.err) == (0, "")
-    assert f"-object secret,id=vq-secret-{UUID},file=/key" in done.out
+    assert f"-object secret,id=vq-secret-{UUID},file={folder}/key" in done.out
     assert f",verify-peer=on,passwordid=vq-secret-{UUID}" in done.out
     assert "passwordid" not in run("args", "--no-frontend", over_tls).out
 
@@ -94,3 +97,12 @@ def test_nothing_is_written_to_take_disks_away(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
     assert run("args", *style, path).code == 0
     assert [one.name for one in folder.iterdir()] == ["vq-vda-s-cookies"]
+
+
+def test_an_embedded_driver_has_nothing_to_ask_for(over_tls: Path) -> None:
+    done = run("args", "--connect", "qemu:///embed?root=/r", over_tls)
+    assert (done.code, done.err) == (
+        3,
+        "virtquorum: the connection 'qemu:///embed?root=/r': an embedded driver has no volumes "
+        "and no secrets; name a libvirt that has: 'qemu:///system', 'qemu:///session'\n",
+    )

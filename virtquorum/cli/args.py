@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from virtquorum.cli.inputs import MaxDepth, MaxSize, domains
-from virtquorum.cli.secrets import provided, write_secrets
+from virtquorum.cli.secrets import (
+    files_not_here,
+    provided,
+    secrets_without_use,
+    write_secrets,
+)
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import EditError, InputError, TranslationError
 from virtquorum.json_text import json_text
 from virtquorum.qemu.drive import shell_lines
+from virtquorum.qemu.qmp import is_shared
 from virtquorum.qemu.qmp import undo as undone
 from virtquorum.qemu.translate import Translated, arguments, commands, translate
 from virtquorum.qemu.version import read_version
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
 
     from virtquorum.model.disk import Disk
     from virtquorum.qemu.provided import Provided
+    from virtquorum.qemu.qmp import Command
     from virtquorum.xml.domain import Domain
 
 __all__ = ["command"]
@@ -161,17 +168,20 @@ def command(
             from virtquorum.host.lookup import connect as connected
 
             lookup = stack.enter_context(connected(connect))
-        given = provided(secret or [], tls_dir, tls_secret, secrets_dir, lookup)
+        given = provided(secret or [], tls_dir, tls_secret, secrets_dir, lookup, undo=undo)
         found, refused = _translated(
             domain, style, chosen, not no_frontend, given, version, streams
         )
     if refused and not keep_going:
-        if len(domain.machine_disks) > 1:
+        if found:
             streams.note("the other disks are to be had with --keep-going, or --disk TARGET")
         return Exit.FINDINGS
-    if not undo:
-        write_secrets([file for one in found if one.built is not None for file in one.built.files])
-    streams.write_bytes(_printed(found, style, undo, shape))
+    if undo:
+        whole = len(found) == len(domain.machine_disks)
+        streams.write_bytes(_commands(undone(_undone(found, whole, streams))))
+        return Exit.FINDINGS if refused else Exit.CLEAN
+    _provide(found, given, streams, all_disks=not refused and chosen is None)
+    streams.write_bytes(_printed(found, style, shape))
     return Exit.FINDINGS if refused else Exit.CLEAN
 
 
@@ -234,12 +244,40 @@ def _translated(
     return found, refused
 
 
-def _printed(found: list[Translated], style: Style, undo: bool, shape: _Shape) -> bytes:
+def _provide(
+    found: list[Translated], given: Provided, streams: Streams, *, all_disks: bool
+) -> None:
+    """Write the secrets' files, and say which other files are wanted or were given in vain."""
+    files = [file for one in found if one.built is not None for file in one.built.files]
+    objects = [made for one in found if one.built is not None for made in one.built.objects]
+    write_secrets(files)
+    for path in files_not_here(objects, [path for path, _ in files]):
+        streams.note(f"QEMU will read '{path}', and there is no such file on this machine")
+    if all_disks:
+        for key in secrets_without_use(given, objects):
+            streams.note(f"no disk needs the secret '{key}'")
+
+
+def _undone(found: list[Translated], whole: bool, streams: Streams) -> list[Command]:
+    """The commands to take back; what other disks may need is left where these are not all."""
+    every = commands(found)
+    if whole:
+        return every
+    left = [str(one["arguments"]["id"]) for one in every if is_shared(one)]  # type: ignore[index,call-overload]
+    if left:
+        streams.note(f"left alone, because other disks may need them: {', '.join(left)}")
+    return [one for one in every if not is_shared(one)]
+
+
+def _commands(every: Sequence[Command]) -> bytes:
+    lines = ",\n ".join(json_text(dict(one)) for one in every)
+    return f"[{lines}]\n".encode()
+
+
+def _printed(found: list[Translated], style: Style, shape: _Shape) -> bytes:
     """The output's bytes: file names are bytes, so the output's encoding has no say in them."""
     if style is Style.QMP:
-        every = commands(found)
-        lines = ",\n ".join(json_text(dict(one)) for one in (undone(every) if undo else every))
-        return f"[{lines}]\n".encode()
+        return _commands(commands(found))
     words = arguments(found, style.value)
     match shape:
         case "json":

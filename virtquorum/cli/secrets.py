@@ -9,15 +9,21 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from virtquorum.errors import UnreadableError, UsageError
+from virtquorum.errors import HostError, UnreadableError, UsageError
+from virtquorum.qemu.objects import Secret as SecretData
+from virtquorum.qemu.objects import TlsCredsX509
 from virtquorum.qemu.provided import Provided, SecretFile, SecretObject
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from virtquorum.model.image import AnySource
+    from virtquorum.model.parts import Secret
+    from virtquorum.model.sources.volume import VolumeSource
+    from virtquorum.qemu.objects import QemuObject
     from virtquorum.qemu.provided import Lookup
 
-__all__ = ["provided", "secret", "write_secrets"]
+__all__ = ["files_not_here", "provided", "secret", "secrets_without_use", "write_secrets"]
 
 _ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 
@@ -38,10 +44,30 @@ def secret(word: str) -> tuple[str, SecretFile | SecretObject]:
     with suppress(ValueError):
         key = str(UUID(key))
     if kind != "object":
-        return key, SecretFile(path=value, base64=kind == "base64")
+        return key, SecretFile(path=os.path.abspath(value), base64=kind == "base64")
     if _ID.fullmatch(value) is None:
         raise UsageError(f"'{value}' is no id that an object of QEMU's can have")
     return key, SecretObject(id=value)
+
+
+class Unasked:
+    """A lookup for what takes disks away: that needs no secret's value, but may need volumes."""
+
+    def __init__(self, lookup: Lookup | None) -> None:
+        self._lookup = lookup
+
+    def volume(self, source: VolumeSource) -> AnySource:
+        """What a volume of a pool really is; raises HostError."""
+        if self._lookup is None:
+            raise HostError(
+                f"only libvirt knows where the volume '{source.volume}' of the pool "
+                f"'{source.pool}' is; have it asked, --connect URI"
+            )
+        return self._lookup.volume(source)
+
+    def secret(self, secret: Secret) -> bytes:
+        """No value."""
+        return b""
 
 
 def provided(
@@ -50,11 +76,15 @@ def provided(
     tls_secret: str | None,
     secrets_dir: str | None,
     lookup: Lookup | None,
+    *,
+    undo: bool = False,
 ) -> Provided:
-    """What the options provide; raises UsageError."""
+    """What the options provide; for ``undo`` no secret has to be known.  Raises UsageError."""
     if secrets_dir is not None and not os.path.isdir(secrets_dir):
         raise UsageError(f"--secrets-dir: '{secrets_dir}' is no directory; make it, for yourself")
     more = {"tls_directory": tls_dir} if tls_dir is not None else {}
+    if undo:
+        secrets_dir, lookup = secrets_dir or "/", Unasked(lookup)
     return Provided(
         secrets=dict(secret(one) for one in secrets),
         tls_secret=_uuid(tls_secret) if tls_secret is not None else None,
@@ -62,6 +92,25 @@ def provided(
         lookup=lookup,
         **more,
     )
+
+
+def files_not_here(objects: Iterable[QemuObject], written: Iterable[str]) -> list[str]:
+    """The files that QEMU will want for objects and that this machine lacks."""
+    wanted = [
+        one.file if isinstance(one, SecretData) else os.path.join(one.dir, "ca-cert.pem")
+        for one in objects
+        if isinstance(one, SecretData | TlsCredsX509)
+    ]
+    there = set(written)
+    return [one for one in dict.fromkeys(wanted) if one not in there and not os.path.exists(one)]
+
+
+def secrets_without_use(given: Provided, objects: Iterable[QemuObject]) -> Iterator[str]:
+    """The keys of the secrets in files that no disk needs."""
+    used = {one.file for one in objects if isinstance(one, SecretData)}
+    for key, value in given.secrets.items():
+        if isinstance(value, SecretFile) and value.path not in used:
+            yield key
 
 
 def _uuid(word: str) -> str:

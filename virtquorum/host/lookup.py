@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -45,6 +46,11 @@ def connect(uri: str | None) -> Iterator[HostLookup]:
     Raises HostError if there is none, it lets nobody in, or libvirt-python is
     not installed.
     """
+    if re.match("[^:]*:///embed([?#]|$)", uri or ""):
+        raise HostError(
+            f"the connection '{uri}': an embedded driver has no volumes and no secrets; name a "
+            "libvirt that has: 'qemu:///system', 'qemu:///session'"
+        )
     with connected(uri) as connection:
         yield HostLookup(connection)
 

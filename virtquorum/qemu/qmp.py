@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from virtquorum.qemu.graph import Block
     from virtquorum.qemu.objects import QemuObject
 
-__all__ = ["Command", "add_chardev", "add_device", "add_nodes", "add_object", "command", "undo"]
+__all__ = ["Command", "add_chardev", "add_device", "add_nodes", "add_object", "command", "is_shared", "undo"]
 
 Command = dict[str, "Json"]
 
@@ -63,9 +63,21 @@ def undo(commands: list[Command]) -> list[Command]:
     """
     taken = []
     for one in reversed(commands):
-        name, arguments = one["execute"], one["arguments"]
-        assert isinstance(name, str)
-        assert isinstance(arguments, dict)
+        name, arguments = _parts(one)
         reverse, key, named = _REVERSE[name]
         taken.append(command(reverse, {key: arguments[named]}))
     return taken
+
+
+def is_shared(one: Command) -> bool:
+    """Whether other disks may need what a command adds: a controller, or an object."""
+    name, arguments = _parts(one)
+    is_controller = name == "device_add" and not {"drive", "chardev"} & arguments.keys()
+    return is_controller or name == "object-add"
+
+
+def _parts(one: Command) -> tuple[str, dict[str, Json]]:
+    name, arguments = one["execute"], one["arguments"]
+    assert isinstance(name, str)
+    assert isinstance(arguments, dict)
+    return name, arguments

@@ -170,8 +170,9 @@ def _needed_at_start(disk: Disk, frontend: Frontend) -> list[str]:
                 why,
                 location=disk.location,
                 disk=disk.name,
-                remedy="another bus or address may do; --style blockdev is for a QEMU that is "
-                "started with it, and --no-frontend gives its nodes alone",
+                remedy="another bus may do, or an address behind a port that QEMU was started "
+                "with; --style blockdev is for a QEMU that is started with the disk, and "
+                "--no-frontend gives its nodes alone",
             )
         words = [
             word

@@ -285,7 +285,9 @@ class Context:
     ) -> str:
         provided = self.provided
         if provided.lookup is None or provided.secrets_directory is None:
-            given = f"--secret {quote(f'{key}=file:PATH')}"
+            # A Ceph key is told in base64, and QEMU wants the bytes that this stands for.
+            form = "base64" if secret.type == "ceph" else "file"
+            given = f"--secret {quote(f'{key}={form}:PATH')}"
             raise self.refused(
                 f"{what} needs the secret '{key}', whose value is not known here",
                 place,
