@@ -8,6 +8,7 @@ import pty
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -73,12 +74,19 @@ def test_dry_run_makes_nothing(tmp_path: Path) -> None:
     done = run("create", "--size", "1M", "--dry-run", path)
     assert done == (
         0,
+        "umask 077\n"
         f"qemu-img create -q -f raw {tmp_path}/base 1048576\n"
         f"qemu-img create -q -f qcow2 -u -b {tmp_path}/base -F raw {tmp_path}/a 1048576\n",
         "",
     )
     assert names(tmp_path) == {"domain.xml"}
-    assert run("create", "--size", "1M", path).code == 0
+    # A shell that runs the lines makes images that nobody else may read, as create does.
+    old = os.umask(0o022)
+    try:
+        subprocess.run(["sh", "-e"], input=done.out, text=True, check=True, timeout=60)
+    finally:
+        os.umask(old)
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "base")} == {0o600}
     assert run("create", "--dry-run", path) == (0, "", "virtquorum: note: nothing is missing\n")
 
 
@@ -177,6 +185,22 @@ def test_usage(argv: list[str], message: str, tmp_path: Path) -> None:
     assert names(tmp_path) == {"domain.xml"}
 
 
+def test_a_disk_without_a_quorum_has_no_member_to_copy(tmp_path: Path) -> None:
+    plain = "".join(
+        f"<disk type='file'><source file='{tmp_path}/{name}'/><target dev='{name}'/></disk>"
+        for name in ("sda", "sdb")
+    )
+    path = domain(tmp_path, quorum(*raws(tmp_path, "a")), plain)
+    done = run("create", "--from", "0", "--disk", "sdb", path)
+    said = "--from copies members of a quorum, and the "
+    assert done.err.startswith(f"virtquorum: {said}disk 'sdb' has none; disks with a quorum: 'vda'")
+    assert (done.code, done.out) == (2, "")
+    path = domain(tmp_path, plain)
+    done = run("create", "--from", "0", "--disk", "sdb", "--disk", "sda", path)
+    assert f"{said}disks 'sda', 'sdb' have none; disks with a quorum: none" in done.err
+    assert done.code == 2
+
+
 def test_no_quorum_and_no_one_domain(tmp_path: Path) -> None:
     path = domain(tmp_path)
     done = run("create", path)
@@ -208,13 +232,49 @@ def test_sizes_that_disagree_name_both(tmp_path: Path) -> None:
     done = run("create", path)
     assert done.err.startswith(
         f"virtquorum: {path}:5:47: disk 'vda': image '{tmp_path}/b': is there with 2 MiB, but "
-        f"'{tmp_path}/a' has 1 MiB; the members of a quorum have one size; leave --size out, or "
-        "resize the image yourself\n"
+        f"'{tmp_path}/a' has 1 MiB; the members of a quorum have one size; if one of them is "
+        "damaged, move it away, and have it made anew: create --from MEMBER, of one that is good\n"
     )
     assert (done.code, done.out) == (1, "")
     done = run("create", "--size", "2M", path)
-    assert f"image '{tmp_path}/a': is there with 1 MiB, but --size is 2 MiB" in done.err
+    assert (
+        f"image '{tmp_path}/a': is there with 1 MiB, but --size is 2 MiB; the members of a quorum "
+        "have one size; look at --size; if one of them is damaged, move it away" in done.err
+    )
     assert names(tmp_path) == {"a", "b", "domain.xml"}
+
+
+def test_the_size_of_most_is_that_of_all(tmp_path: Path) -> None:
+    """The one that differs is named, also if it comes first."""
+    for name, size in (("a", "32K"), ("b", "2M"), ("c", "2M")):
+        qemu_img("create", "-q", "-f", "raw", tmp_path / name, size)
+    path = domain(tmp_path, quorum(*raws(tmp_path, "a", "b", "c")))
+    for given in ([], ["--size", "2M"]):
+        done = run("create", *given, "--from", "1", path)
+        (line,) = done.err.splitlines()
+        other = "--size is 2 MiB" if given else f"'{tmp_path}/b' has 2 MiB"
+        assert f"image '{tmp_path}/a': is there with 32 KiB, but {other}; " in line
+        assert "leave --size out" not in line
+        assert line.endswith("if one of them is damaged, move it away, and have it made anew: "
+                             "create --from MEMBER, of one that is good")  # fmt: skip
+    (tmp_path / "a").rename(tmp_path / "away")
+    assert run("create", "--from", "1", path).code == 0
+    assert (tmp_path / "a").stat().st_size == 2 * MEGABYTE
+
+
+def test_a_size_that_none_of_them_has(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        qemu_img("create", "-q", "-f", "raw", tmp_path / name, "1M")
+    path = domain(tmp_path, quorum(*raws(tmp_path, "a", "b", "c")))
+    done = run("create", "--size", "2M", path)
+    assert done.err.count("leave --size out, or resize them all yourself\n") == 2
+    assert "damaged" not in done.err
+    path = domain(tmp_path, quorum(*raws(tmp_path, "a", "c")))
+    done = run("create", "--size", "2M", path)
+    assert "leave --size out; or, if it is damaged, move it away, and have it made" in done.err
+    plain = f"<disk type='file'><source file='{tmp_path}/a'/><target dev='sda'/></disk>"
+    done = run("create", "--size", "2M", "--disk", "sda", domain(tmp_path, plain))
+    assert "--size is 2 MiB; leave --size out, or resize the image yourself\n" in done.err
 
 
 def test_no_size_at_all(tmp_path: Path) -> None:
@@ -294,8 +354,26 @@ def test_what_is_there_in_another_format(tmp_path: Path) -> None:
     assert (
         f"image '{tmp_path}/a': is there, but cannot be opened as 'qcow2': qemu-img: " in done.err
     )
-    assert "Image is not in qcow2 format; look at the format, or at the file" in done.err
+    assert done.err.endswith(
+        "Image is not in qcow2 format; look at the format, or at the file; if it is damaged, move "
+        "it away, and have it made anew: create --from MEMBER, of one that is good\n"
+    )
     assert (done.code, names(tmp_path)) == (1, {"a", "domain.xml"})
+    below = image(tmp_path / "top", "qcow2", image(tmp_path / "a", "qcow2"))
+    done = run("create", "--size", "1M", domain(tmp_path, quorum(below)))
+    assert done.err.endswith("if it is damaged, bring it back from a backup\n")
+
+
+def test_a_report_and_its_errors_name_the_same_line(tmp_path: Path) -> None:
+    (tmp_path / "base").write_bytes(b"no qcow2")
+    below = image(tmp_path / "base", "qcow2").replace("<source", "\n\n<source")
+    path = domain(tmp_path, quorum(image(tmp_path / "a", "qcow2", below)))
+    report = checked(run("create", "--size", "1M", "--json", path).out)
+    assert [one["line"] for one in report["errors"]] == [6]
+    assert [(one["path"], one["line"]) for one in report["images"]] == [
+        (f"{tmp_path}/base", 6),
+        (f"{tmp_path}/a", 4),
+    ]
 
 
 def test_a_lost_backing_image_is_not_made_blank(tmp_path: Path) -> None:

@@ -63,6 +63,42 @@ def test_the_bytes_of_a_chain_into_a_chain(tmp_path: Path) -> None:
     assert below.read_bytes() == b"\x11" * len(DATA)
 
 
+def test_nothing_to_copy_into_is_said(tmp_path: Path) -> None:
+    """Who names a good member because another is bad learns that nothing was done."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(DATA)
+    path = domain(tmp_path, quorum(image(tmp_path / "a"), image(tmp_path / "b")))
+    said = (
+        f"virtquorum: note: {path}:4:47: disk 'vda': --from does nothing: no file of a member is "
+        "missing; a member that is bad is replaced when its file has been moved away\n"
+    )
+    done = run("create", "--from", "0", path)
+    assert (done.code, done.err) == (0, said)
+    assert done.out.endswith("2 images: 2 were there\n")
+    done = run("create", "--from", "0", "--dry-run", path)
+    assert done == (0, "", f"{said}virtquorum: note: nothing is missing\n")
+    # What is missing in another disk is no member of this quorum.
+    other = quorum(image(tmp_path / "c"), target="vdb")
+    path = domain(tmp_path, quorum(image(tmp_path / "a"), image(tmp_path / "b")), other)
+    done = run("create", "--size", "4M", "--from", str(tmp_path / "a"), path)
+    assert (done.code, done.err) == (0, said)
+    assert not any((tmp_path / "c").read_bytes())
+    (tmp_path / "b").unlink()
+    assert run("create", "--from", str(tmp_path / "a"), path).err == ""
+
+
+def test_what_is_named_is_copied_without_a_vote(tmp_path: Path) -> None:
+    """Neither this nor the looks at images know which raw member is the good one."""
+    for name, data in (("a", DATA), ("b", DATA), ("c", DATA[::-1])):
+        (tmp_path / name).write_bytes(data)
+    path = domain(tmp_path, quorum(*(image(tmp_path / name) for name in ("a", "b", "c"))))
+    assert run("validate", "--check-images", path).code == 0
+    (tmp_path / "b").unlink()
+    done = run("create", "--from", "2", path)
+    assert (done.code, done.err) == (0, "")
+    assert (tmp_path / "b").read_bytes() == DATA[::-1]
+
+
 def test_slices_are_read_and_not_made(tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     whole.write_bytes(b"x" * MEGABYTE + DATA + b"y" * MEGABYTE)

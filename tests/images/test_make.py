@@ -218,6 +218,50 @@ def test_encrypted_members_agree(format: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_quick_keys")
+def test_a_newline_behind_the_passphrase_is_said(tmp_path: Path) -> None:
+    """Editors write one, and libvirt's secret seldom has it."""
+    key, plain, coded = (tmp_path / name for name in ("key", "plain", "coded"))
+    key.write_text("open sesame\n")
+    plain.write_text("open sesame")
+    coded.write_text("b3BlbiBzZXNhbWUK\n")
+    paths = [tmp_path / name for name in ("a", "b")]
+    members = [image(one, "qcow2", inside=ENCRYPTED) for one in paths]
+    path = domain(tmp_path, quorum(*members))
+    for file in (f"file:{key}", f"base64:{coded}"):
+        done = run("create", "--size", "1M", "--secret", f"{UUID}={file}", path)
+        assert done.code == 0
+        assert done.err == (
+            f"virtquorum: note: the passphrase in '{file.partition(':')[2]}' ends with a newline, "
+            "which is a part of it: libvirt's secret must end with it too; if it should not, "
+            "head -c -1 makes a file without\n"
+        )
+        paths[1].unlink()
+        # It opens the other member, so it is what it should be.
+        done = run("create", "--from", "0", "--secret", f"{UUID}={file}", path)
+        assert (done.code, done.err) == (0, "")
+        for one in paths:
+            one.unlink()
+    assert run("create", "--size", "1M", "--secret", f"{UUID}=file:{plain}", path).err == ""
+    paths[1].unlink()
+    done = run("create", "--from", "0", "--secret", f"{UUID}=file:{key}", path)
+    assert done.err.endswith(
+        f"Invalid password, cannot unlock any keyslot; the passphrase in '{key}' ends with a "
+        "newline, which is a part of it; if the image was made without: head -c -1 FILE > NEW, "
+        "and name that\n"
+    )
+    assert (done.code, paths[1].exists()) == (1, False)
+    plain.write_text("shazam")
+    done = run("create", "--from", "0", "--secret", f"{UUID}=file:{plain}", path)
+    assert done.err.endswith(
+        "keyslot; look whether --secret names the passphrase that the image was made with\n"
+    )
+    coded.write_text("no base64!")
+    done = run("create", "--from", "0", "--secret", f"{UUID}=base64:{coded}", path)
+    assert (done.code, paths[1].exists()) == (1, False)
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.usefixtures("_quick_keys")
 def test_a_chosen_cipher_and_a_secret_in_base64(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("b3BlbiBzZXNhbWU=")

@@ -126,6 +126,8 @@ def command(
     domain = _domain(path, streams, Limits(depth=max_depth, size=max_size))
     run = _Run(domain, streams, as_json=as_json)
     disks = _chosen(domain, disk or [])
+    if copy_from is not None:
+        _check_members(domain, disks)
     try:
         with Signals() as signals:
             return run.create(disks, request, signals, dry_run=dry_run)
@@ -184,6 +186,19 @@ def _chosen(domain: Domain, targets: Sequence[str]) -> list[Disk]:
     return found
 
 
+def _check_members(domain: Domain, disks: Sequence[Disk]) -> None:
+    """Whether there is a quorum whose member --from could mean."""
+    if any(one.quorums for one in disks):
+        return
+    chosen = ", ".join(f"'{one.name}'" for one in disks)
+    others = ", ".join(f"'{one.name}'" for one in domain.disks if one.quorums)
+    several = len(disks) > 1
+    raise UsageError(
+        f"--from copies members of a quorum, and the {'disks' if several else 'disk'} {chosen} "
+        f"{'have' if several else 'has'} none; disks with a quorum: {others or 'none'}"
+    )
+
+
 class _Run:
     """One run of the command, and what it says."""
 
@@ -226,6 +241,8 @@ class _Run:
             self.streams.write_json(self._json(plan, errors, done), indent=2)
         elif dry_run and not errors:
             lines = "".join(" ".join(map(_word, one)) + "\n" for one in commands(plan))
+            # What is made here has the mode 0600: an image may hold anybody's secrets.
+            lines = f"umask 077\n{lines}" if lines else ""
             # File names are bytes: the output's encoding has no say in them.
             self.streams.write_bytes(lines.encode("utf-8", "surrogateescape"))
             if not lines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from virtquorum.images.size import human_size
-from virtquorum.images.survey import key_of
+from virtquorum.images.survey import key_of, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ def image_json(found: Found, plan: Plan, done: str) -> Json:
     """One image for programs; ``done`` is what became of those that were missing."""
     planned = _planned(found, plan)
     states = {"there": "was-there", "missing": done, "elsewhere": "not-looked-at"}
-    location = found.image.location
+    location = place_of(found)
     return {
         "disk": found.disk.name,
         "line": location.line if location is not None else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from virtquorum.errors import ImageError
 from virtquorum.images.commands import container_commands, copy_command, create_command
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from virtquorum.images.survey import Group
 
 __all__ = ["commands", "make"]
+
+#: QEMU's words for a passphrase that opens no key of a LUKS image.
+_WRONG_KEY: Final = "Invalid password"
 
 
 def commands(plan: Plan) -> list[list[str]]:
@@ -129,7 +132,8 @@ class _Maker:
                 command, one.path, {temporary: one.path}, lambda done: self.progress(one, done)
             )
         except ImageError as error:
-            raise problem(one.found, f"could not be made: {error.message}") from None
+            remedy = _key_remedy(one) if _WRONG_KEY in error.message else None
+            raise problem(one.found, f"could not be made: {error.message}", remedy) from None
 
     def _check_size(self, one: Planned, temporary: str) -> None:
         """Whether the format has taken the size as it was given: members of two sizes are none."""
@@ -142,3 +146,15 @@ class _Maker:
                 f"the format '{one.found.image.format}' made {human_size(size)} of "
                 f"{human_size(one.size)}", "choose a size that it takes",
             )  # fmt: skip
+
+
+def _key_remedy(one: Planned) -> str:
+    """The way out where a passphrase does not open an image."""
+    paths = {file.path: None for file in one.keys.values() if file.ends_with_newline()}
+    if not paths:
+        return "look whether --secret names the passphrase that the image was made with"
+    said = ", ".join(f"'{path}'" for path in paths)
+    return (
+        f"the passphrase in {said} ends with a newline, which is a part of it; "
+        "if the image was made without: head -c -1 FILE > NEW, and name that"
+    )

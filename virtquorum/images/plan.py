@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from virtquorum.errors import ImageError
 from virtquorum.images.copies import check_known, member_named
-from virtquorum.images.elsewhere import elsewhere
 from virtquorum.images.formats import creatable
+from virtquorum.images.notes import notes_of
 from virtquorum.images.opened import encryption_of, graph, json_name, one_image
 from virtquorum.images.options import encryption_options
 from virtquorum.images.secrets import KeyFile, Secrets
 from virtquorum.images.sizes import Sizes
-from virtquorum.images.survey import Found, Survey, key_of, problem
+from virtquorum.images.survey import Found, Survey, key_of, place_of, problem
 from virtquorum.model.image import Image, Quorum
 from virtquorum.model.node import Node, node
 
@@ -115,7 +115,6 @@ class _Planner:
         self.every = survey.of(disks)
         self.by_image = {id(one.image): one for one in self.every}
         self.problems = survey.problems
-        self.notes: list[str] = []
         self.qemu_img = qemu_img
         self.source: Found | None = None
         if request.copy_from is not None:
@@ -137,10 +136,10 @@ class _Planner:
             except ImageError as error:
                 self.problems.append(error)
         self._check_containers()
-        self._note()
+        images = tuple(made.values())
         return Plan(
-            every=tuple(self.every), images=tuple(made.values()),
-            problems=tuple(_in_order(self.problems)), notes=tuple(self.notes),
+            every=tuple(self.every), images=images, problems=tuple(_in_order(self.problems)),
+            notes=tuple(notes_of(self.every, images, self.source, whole=not self.problems)),
         )  # fmt: skip
 
     def _planned(self, found: Found) -> Planned:
@@ -309,25 +308,6 @@ class _Planner:
             )  # fmt: skip
         return (f"preallocation={mode}",)
 
-    # Notes
-
-    def _note(self) -> None:
-        """Say where blank members stand beside others, and what is not looked at."""
-        groups: dict[int, list[Found]] = {}
-        for found in self.every:
-            if found.role == "member":
-                groups.setdefault(id(found.group), []).append(found)
-            if found.path is None:
-                self.notes.append(f"{_place(found)}: {elsewhere(found.image)}")
-        for members in groups.values():
-            blank = [one for one in members if one.state == "missing" and not self._is_copy(one)]
-            others = [one for one in members if one.state == "there"]
-            if blank and others and not self.problems:
-                self.notes.append(
-                    f"{_place(others[0])}: '{others[0].path}' was there, and the new members are "
-                    "blank: what it holds may be outvoted; copy it with --from"
-                )
-
 
 def _check_votes(found: Found, top: Image) -> None:
     """Whether QEMU could open the quorums below; raises ImageError."""
@@ -341,14 +321,8 @@ def _check_votes(found: Found, top: Image) -> None:
                 )  # fmt: skip
 
 
-def _place(found: Found) -> str:
-    location = found.image.source.location or found.image.location
-    disk = f"disk '{found.disk.name}'"
-    return f"{location}: {disk}" if location is not None else disk
-
-
 def _line(found: Found) -> str:
-    location = found.image.location
+    location = place_of(found)
     return str(location.line) if location is not None else "?"
 
 

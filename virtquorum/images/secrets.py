@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from base64 import b64decode
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from virtquorum.errors import UsageError
@@ -16,12 +17,24 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyFile", "Secrets"]
 
+#: How much of a passphrase's file is looked at (bytes).
+_LONGEST: Final = 1024**2
+
 
 class KeyFile(NamedTuple):
     """The file that holds a passphrase, as it is or in base64."""
 
     path: str
     base64: bool = False
+
+    def ends_with_newline(self) -> bool:
+        """Whether the passphrase does, as those do that an editor or ``echo`` has written."""
+        try:
+            with open(self.path, "rb") as file:
+                data = file.read(_LONGEST)
+            return (b64decode(data) if self.base64 else data).endswith(b"\n")
+        except (OSError, ValueError):  # qemu-img says what is wrong with it
+            return False
 
 
 class Secrets:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from virtquorum.errors import ImageError
@@ -25,8 +26,8 @@ class Sizes:
 
     In this order: what an image of the group has that is there; --size; what
     a backing image below has that is there; what the image above gets.  A
-    member of another size than --size, or than another member, is a problem;
-    a backing image may have its own.
+    member of another size than --size, or than most members, is a problem; a
+    backing image may have its own.
     """
 
     def __init__(
@@ -43,24 +44,24 @@ class Sizes:
         self._measured: dict[int, int] = {}
         for group in {one.group: None for one in every}:
             members = [one for one in every if one.group is group and one.size is not None]
-            problems += self._differing(group, members)
-            if members and members[0].size is not None:
-                self._groups[group] = members[0].size
+            if members:
+                problems += self._differing(group, members)
+                self._groups[group] = _usual(members)[1]
 
     def _differing(self, group: Group, members: Sequence[Found]) -> list[ImageError]:
         """The images that are there and have another size than they should."""
         asked = self._asked if group.above is None and group.container is None else None
+        example, usual = _usual(members)
+        other = f"'{example.path}' has {human_size(usual)}"
         if asked is not None:
-            return [
-                _other_size(one, f"--size is {human_size(asked)}")
-                for one in members
-                if one.size != asked
-            ]
-        first = members[0] if members else None
+            other = f"--size is {human_size(asked)}"
+        agree = all(one.size == usual for one in members)
+        wanted = usual if asked is None else asked
+        remedy = _size_remedy(members, doubted=wanted != usual, agree=agree)
         return [
-            _other_size(one, f"'{first.path}' has {human_size(first.size or 0)}")
+            problem(one, f"is there with {human_size(one.size or 0)}, but {other}", remedy)
             for one in members
-            if first is not None and one.size != first.size
+            if one.size != wanted
         ]
 
     def of(self, found: Found) -> int:
@@ -117,9 +118,26 @@ def _is_below(group: Group, other: Group) -> bool:
     return False
 
 
-def _other_size(found: Found, other: str) -> ImageError:
-    return problem(
-        found,
-        f"is there with {human_size(found.size or 0)}, but {other}",
-        "the members of a quorum have one size; leave --size out, or resize the image yourself",
-    )
+def _usual(members: Sequence[Found]) -> tuple[Found, int]:
+    """The size that most of them have, of equally many the first, with the first of that size."""
+    ((size, _),) = Counter(one.size or 0 for one in members).most_common(1)
+    return next(one for one in members if one.size == size), size
+
+
+def _size_remedy(members: Sequence[Found], *, doubted: bool, agree: bool) -> str:
+    """The way out for images that are there in another size than they should.
+
+    ``doubted`` is whether --size is what most of them do not have, ``agree``
+    whether all have one size.
+    """
+    if len(members) == 1 and members[0].role != "member":
+        return "leave --size out, or resize the image yourself"
+    rule = "the members of a quorum have one size; "
+    anew = "move it away, and have it made anew: create --from MEMBER, of one that is good"
+    if not doubted:
+        return f"{rule}if one of them is damaged, {anew}"
+    if not agree:
+        return f"{rule}look at --size; if one of them is damaged, {anew}"
+    if len(members) == 1:
+        return f"{rule}leave --size out; or, if it is damaged, {anew}"
+    return f"{rule}leave --size out, or resize them all yourself"

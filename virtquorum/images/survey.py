@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from virtquorum.images.program import QemuImg
     from virtquorum.model.disk import Disk
+    from virtquorum.model.location import Location
 
-__all__ = ["Found", "Group", "Role", "State", "Survey", "key_of", "problem"]
+__all__ = ["Found", "Group", "Role", "State", "Survey", "key_of", "place_of", "problem"]
 
 Role: TypeAlias = Literal["disk", "member", "backing"]
 State: TypeAlias = Literal["there", "missing", "elsewhere"]
@@ -71,8 +72,14 @@ class Found(Node):
 
 def problem(found: Found, message: str, remedy: str | None = None) -> ImageError:
     """An error about one image."""
-    place = found.image.source.location or found.image.location or found.disk.location
-    return ImageError(message, location=place, disk=found.disk.name, path=found.path, remedy=remedy)
+    return ImageError(
+        message, location=place_of(found), disk=found.disk.name, path=found.path, remedy=remedy
+    )
+
+
+def place_of(found: Found) -> Location | None:
+    """Where the document names an image: its source, or else what holds that."""
+    return found.image.source.location or found.image.location or found.disk.location
 
 
 def key_of(path: str) -> str:
@@ -228,9 +235,21 @@ class Survey:
                     found,
                     f"is there, but cannot be opened as '{found.image.format or 'raw'}': "
                     f"qemu-img: {said}",
-                    "look at the format, or at the file",
+                    _unopened_remedy(found, said),
                 ) from None
         return self._sizes[name]
+
+
+def _unopened_remedy(found: Found, said: str) -> str:
+    """The way out where qemu-img cannot open an image that is there."""
+    if "Permission denied" in said:
+        return "run it as a user who may read it"
+    if found.role == "member":
+        return (
+            "look at the format, or at the file; if it is damaged, move it away, and have it "
+            "made anew: create --from MEMBER, of one that is good"
+        )
+    return "look at the format, or at the file; if it is damaged, bring it back from a backup"
 
 
 def _kind(mode: int) -> str:
