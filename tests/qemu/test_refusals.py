@@ -338,6 +338,30 @@ CASES = {
         "'h/path?x' is no name of a host",
         "<host",
     ),
+    "a host with a login": Case(
+        network("protocol='http' name='/i'", "<host name='bob:hunter2@h'/>"),
+        "'…@h' is no name of a host; a login is said by <auth>",
+        "<host",
+    ),
+    "a cookie in a cookie's name": Case(
+        network(
+            "protocol='http' name='/i'",
+            "<host name='h'/><cookies><cookie name='a;b=hunter2'>x</cookie></cookies>",
+        ),
+        "the cookie 'a' is none that a server would take for one; a name holds no white space, "
+        "';' or '=', and a value no ';'",
+        "<cookie ",
+    ),
+    "an image in a quorum and in one inside it": Case(
+        "<disk type='quorum' threshold='2'>"
+        "<backingStore type='file'><format type='raw'/><source file='/a'/></backingStore>"
+        "<backingStore type='quorum' threshold='1'>"
+        "<backingStore type='file' nodename='again'><format type='raw'/><source file='/a'/>"
+        "</backingStore></backingStore><target dev='vda'/></disk>",
+        "this image is a member already, and would vote twice; give each member an image of its "
+        "own",
+        "<backingStore type='file' nodename='again'",
+    ),
     "http without a path": Case(
         network("protocol='http'", "<host name='h'/>"),
         "a source of http is named by its path; name='/PATH'",

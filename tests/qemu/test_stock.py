@@ -79,6 +79,7 @@ DISKS = {
     "copy on read": disk("copy_on_read='on' detect_zeroes='on'", below=MID),
     "read-only": disk(below=MID, more="<readonly/>"),
     "shareable": disk(format="raw", more="<shareable/>"),
+    "shareable cdrom": disk(format="raw", device="cdrom", more="<shareable/>"),
     "shareable, read-only": disk(format="raw", more="<shareable/><readonly/>"),
     "cdrom": disk(format="raw", device="cdrom"),
     "slice": disk(inside=SLICE, below=END),
@@ -151,6 +152,10 @@ DISKS = {
     "nvme": disk(
         source="type='pci' managed='yes' namespace='2'", type="nvme", format="raw",
         inside="<address domain='0x0001' bus='0xab' slot='0x1f' function='0x7'/>",
+    ),
+    "nvme, at an octal address": disk(
+        source="type='pci' managed='no' namespace='1'", type="nvme", format="raw",
+        inside="<address domain='0x0' bus='010' slot='012' function='01'/>",
     ),
     "nvme, qcow2": disk(
         "cache='none'", source="type='pci' managed='no' namespace='1'", type="nvme",

@@ -120,7 +120,8 @@ class _Builder:
         self.names = names
         driver = disk.driver
         cache = self._one_of("cache mode", driver.cache, CACHE_MODES)
-        if cache in (None, "default") and disk.shareable and not disk.readonly:
+        is_written = not disk.readonly and disk.device != "cdrom"
+        if cache in (None, "default") and disk.shareable and is_written:
             cache = "none"  # as libvirt does, for a disk that others write to as well
         aio = self._one_of("I/O mode", driver.io, ("io_uring", "native", "threads"))
         nodes_cache = CACHE_MODES[cache]

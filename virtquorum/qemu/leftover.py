@@ -77,13 +77,20 @@ def not_understood(disk: Disk) -> list[str]:
         place = f" (line {node.location.line})" if node.location is not None else ""
         match one:
             case ForeignAttribute():
-                found.append(f"{one.name}='{one.value}' of <{name}>{place}")
+                value = "…" if _is_private(name, one.name) else one.value
+                found.append(f"{one.name}='{value}' of <{name}>{place}")
             case ForeignElement() if one.name not in _NOTES:
                 again = "another " if one.name in known else ""
                 found.append(f"{again}<{one.name}> in <{name}>{place}")
             case StrayText():
                 found.append(f"text in <{name}>{place}")
     return found
+
+
+def _is_private(element: str, attribute: str) -> bool:
+    """Whether a value may be a password that stands in the wrong place."""
+    words = element.split(".")
+    return bool({"auth", "secret", "cookie", "cookies"} & set(words)) or "pass" in attribute.lower()
 
 
 def check_quorum_words(disk: Disk) -> None:

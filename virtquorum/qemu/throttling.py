@@ -11,7 +11,10 @@ from virtquorum.qemu.objects import ThrottleGroup, ThrottleLimits
 from virtquorum.qemu.qapi import properties
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from virtquorum.model.disk import Disk
+    from virtquorum.model.location import Location
 
 __all__ = ["LIMITS", "group_id", "throttling"]
 
@@ -23,6 +26,8 @@ _NAMES: Final = {
     "read_iops_sec": "iops_read",
     "write_iops_sec": "iops_write",
 }
+#: QEMU's THROTTLE_VALUE_MAX.
+_LARGEST: Final = 10**15
 #: libvirt's limits, and the fields of ThrottleLimits that they are.
 LIMITS: Final = {
     **{
@@ -53,12 +58,40 @@ def throttling(disk: Disk, name: str) -> ThrottleGroup | None:
                 disk=disk.name,
                 remedy="it is a whole number, without a unit",
             )
-        if value is not None:
+        if value:  # libvirt takes 0 for not said
             limits[qemus] = value
+    _check(limits, disk, tune.location)
     if not limits and tune.group_name is None:
         return None
     assert limits.keys() <= properties(ThrottleLimits).keys()
     return ThrottleGroup(id=group_id(tune.group_name, name), limits=ThrottleLimits(**limits))
+
+
+def _check(limits: Mapping[str, int], disk: Disk, place: Location | None) -> None:
+    """Refuse what QEMU would (``throttle_is_valid``)."""
+
+    def refused(message: str, remedy: str) -> TranslationError:
+        return TranslationError(message, location=place, disk=disk.name, remedy=remedy)
+
+    for unit, xml in (("bps", "bytes"), ("iops", "iops")):
+        for ending in ("", "_max"):
+            parts = [one for one in ("read", "write") if f"{unit}_{one}{ending}" in limits]
+            if parts and f"{unit}_total{ending}" in limits:
+                shown = f"total_{xml}_sec{ending}", f"{parts[0]}_{xml}_sec{ending}"
+                raise refused(f"{shown[0]} and {shown[1]} cannot go together", "keep one of them")
+    for ours, qemus in _NAMES.items():
+        average, most, seconds = (
+            limits.get(f"{qemus}{ending}") for ending in ("", "_max", "_max_length")
+        )
+        if most is not None and (average is None or most < average):
+            raise refused(f"{ours}_max needs a {ours} that is not larger", f"add {ours}")
+        if seconds is not None and seconds > 1 and most is None:
+            raise refused(f"{ours}_max_length needs {ours}_max", f"add {ours}_max")
+        largest = max(average or 0, (most or 0) * (seconds or 1))
+        if largest > _LARGEST:
+            raise refused(f"{ours} and its burst are {largest}", f"at most {_LARGEST} is possible")
+    if "iops_size" in limits and not {"iops_total", "iops_read", "iops_write"} & limits.keys():
+        raise refused("size_iops_sec needs a limit of operations", "add total_iops_sec")
 
 
 def group_id(group: str | None, name: str) -> str:

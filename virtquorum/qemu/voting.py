@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from virtquorum.model.identity import identity
-from virtquorum.model.image import LARGEST_THRESHOLD, Image, Terminator
+from virtquorum.model.image import LARGEST_THRESHOLD, Image, Quorum, Terminator
 from virtquorum.model.node import Malformed
 from virtquorum.qemu import graph
 from virtquorum.qemu.storage.context import properties_of
 
 if TYPE_CHECKING:
-    from virtquorum.model.image import Quorum
+    from collections.abc import Iterator
+
     from virtquorum.model.location import Location
     from virtquorum.qemu.storage.context import Context
 
@@ -90,10 +91,10 @@ def _check_policies(
 
 def _check_members_differ(quorum: Quorum, context: Context) -> None:
     """Refuse one image as two members: it would vote twice, and QEMU minds only a writer."""
+    if id(quorum) in context.voted:
+        return  # its members were looked at with those of the quorum above
     seen: set[object] = set()
-    for member in quorum.members:
-        if not isinstance(member, Image) or member.source.type == "quorum":
-            continue
+    for member in _voters(quorum, context.voted):
         source = context.source(member)
         same: object = identity(source) or source
         if same in seen:
@@ -103,6 +104,18 @@ def _check_members_differ(quorum: Quorum, context: Context) -> None:
                 "give each member an image of its own",
             )
         seen.add(same)
+
+
+def _voters(quorum: Quorum, quorums: set[int]) -> Iterator[Image]:
+    """The members of a quorum and of those inside it, whose ids are added to ``quorums``."""
+    rest: list[object] = list(reversed(quorum.members))
+    while rest:
+        one = rest.pop()
+        if isinstance(one, Image) and isinstance(one.source, Quorum):
+            quorums.add(id(one.source))
+            rest.extend(reversed(one.source.members))
+        elif isinstance(one, Image):
+            yield one
 
 
 def _threshold(quorum: Quorum, place: Location | None, context: Context) -> int:

@@ -72,6 +72,8 @@ class Context:
         self.objects: dict[str, QemuObject] = {}
         self.files: dict[str, bytes] = {}
         self._volumes: dict[int, AnySource] = {}
+        #: The quorums, by identity, whose members were compared with those of a quorum above.
+        self.voted: set[int] = set()
 
     def refused(
         self, message: str, place: Location | None, remedy: str | None = None
@@ -182,7 +184,10 @@ class Context:
                 "the host has no name", host.location, "say where the server is: name='…'"
             )
         if _NO_HOST.search(host.name):
-            raise self.refused(f"'{host.name}' is no name of a host", host.location)
+            login, at, name = host.name.rpartition("@")
+            shown = f"…@{name}" if at else name
+            remedy = "a login is said by <auth>" if at else None
+            raise self.refused(f"'{shown}' is no name of a host", host.location, remedy)
         return host.name
 
     def port(self, source: NetworkSource, host: Host) -> int:

@@ -64,9 +64,10 @@ def _cookie(cookie: Cookie, place: Location | None, context: Context) -> str:
             place,
             "write what 'virsh dumpxml --security-info' shows",
         )
-    if re.search(r"[\s;=]", name) or not name or ";" in value:
+    shown = re.split(r"[\s;=]", name)[0]  # what follows may be a value
+    if shown != name or not name or ";" in value:
         raise context.refused(
-            f"the cookie '{name}' is none that a server would take for one",
+            f"the cookie '{shown}' is none that a server would take for one",
             place,
             "a name holds no white space, ';' or '=', and a value no ';'",
         )

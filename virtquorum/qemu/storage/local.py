@@ -123,9 +123,18 @@ def _pci(address: PciAddress, context: Context) -> str:
         (address.function, 7),
     ):  # fmt: skip
         text = "0" if word is None else word
-        number = int(text, 16 if "x" in text.lower() else 10) if _NUMBER.fullmatch(text) else -1
+        number = _by_prefix(text) if _NUMBER.fullmatch(text) else -1
         if not 0 <= number <= largest:
             raise context.refused(f"'{text}' is no part of a PCI address", address.location)
         parts.append(number)
     domain, bus, slot, function = parts
     return f"{domain:04x}:{bus:02x}:{slot:02x}.{function:x}"
+
+
+def _by_prefix(text: str) -> int:
+    """A number as C reads it: '0x1f' and '037' in their bases; -1 if it is none."""
+    base = 16 if "x" in text.lower() else 8 if text.startswith("0") else 10
+    try:
+        return int(text, base)
+    except ValueError:
+        return -1
