@@ -63,6 +63,8 @@ RULES: dict[str, tuple[str, Subject]] = {
     "VQ302": ("target-missing", "disk"),
     "VQ303": ("target-twice", "disks"),
     "VQ304": ("relative-path", "image"),
+    "VQ305": ("boot-order", "document"),
+    "VQ306": ("address-twice", "document"),
     "VQ401": ("default-port", "image"),
     "VQ402": ("cookies-dropped", "image"),
     "VQ403": ("secret-dropped", "image"),
