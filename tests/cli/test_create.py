@@ -304,6 +304,29 @@ def test_the_size_of_a_backing_image(tmp_path: Path) -> None:
     assert done.code == 1
 
 
+def test_an_overlay_that_is_shorter_than_what_is_below_is_said(tmp_path: Path) -> None:
+    base, top = tmp_path / "base", tmp_path / "a"
+    qemu_img("create", "-q", "-f", "raw", base, "2M")
+    path = domain(tmp_path, quorum(image(top, "qcow2", image(base)), *raws(tmp_path, "b")))
+    said = (
+        f"virtquorum: note: {path}:4:49: disk 'vda': '{top}' gets 1 MiB, and '{base}' below it "
+        "has 2 MiB: the guest does not see the rest\n"
+    )
+    planned = run("create", "--size", "1M", "--dry-run", path)
+    assert (planned.code, planned.err) == (0, said)
+    done = run("create", "--size", "1M", path)
+    assert (done.code, done.err) == (0, said)
+    assert f"{top}: qcow2, 1 MiB, made\n" in done.out
+    # What is there was said when it was made, and a copy is as long as what is copied.
+    assert run("create", path).err == ""
+    top.unlink()
+    assert run("create", "--from", "1", path).err == ""
+    (tmp_path / "b").unlink()
+    top.unlink()
+    for size in ("2M", "3M"):
+        assert run("create", "--size", size, "--dry-run", path).err == ""
+
+
 def test_a_size_that_a_format_does_not_take(tmp_path: Path) -> None:
     path = domain(tmp_path, quorum(image(tmp_path / "a", "raw"), image(tmp_path / "b", "qed")))
     done = run("create", "--size", "4E", path)
@@ -519,7 +542,7 @@ def gone(number: int) -> bool:
 
 
 @pytest.mark.parametrize("group", [False, True], ids=["one", "group"])
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
 def test_a_signal_ends_it_and_nothing_is_left(name: str, group: bool, tmp_path: Path) -> None:
     command, given, sign = copying(tmp_path)
     number = signal.Signals[name]
@@ -602,6 +625,47 @@ def test_a_pipe_sees_neither(tmp_path: Path) -> None:
     assert done.stderr == ""
     assert "\x1b" not in done.stdout
     assert "%" not in done.stdout
+
+
+# Where nobody can be told
+
+
+@pytest.mark.parametrize("format", [[], ["--json"]], ids=["text", "json"])
+def test_images_stay_when_they_cannot_be_told_of(format: list[str], tmp_path: Path) -> None:
+    path = domain(tmp_path, quorum(*raws(tmp_path, "a", "b")))
+    for made, said in (
+        ("ab", "; the 2 images that were made are whole, and stay"),
+        ("b", "; the 1 image that was made is whole, and stays"),
+        ("", ""),
+    ):
+        for name in made:
+            (tmp_path / name).unlink(missing_ok=True)
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [*COMMAND, "create", "--size", "1M", *format, str(path)],
+                stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True,
+                timeout=60, check=False,
+            )  # fmt: skip
+        assert done.returncode == 3
+        assert done.stderr.splitlines()[-1] == (
+            f"virtquorum: the output cannot be written: no space left on device{said}"
+        )
+        assert names(tmp_path) == {"a", "b", "domain.xml"}
+        assert (tmp_path / "b").stat().st_size == MEGABYTE
+
+
+def test_a_closed_output_ends_it_before_anything_is_made(tmp_path: Path) -> None:
+    path = domain(tmp_path, quorum(*raws(tmp_path, "a")))
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, "create", "--size", "1M", str(path)],
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == (
+        "virtquorum: standard output is closed, so that nobody would learn what was made; nothing "
+        "was; who wants to see nothing of it writes > /dev/null\n"
+    )
+    assert names(tmp_path) == {"domain.xml"}
 
 
 # The document

@@ -196,6 +196,25 @@ def test_nothing_is_guessed_of_what_headers_name(tmp_path: Path) -> None:
     assert names(tmp_path) == {"secret", "top", "domain.xml"}
 
 
+def test_a_chain_that_cannot_be_read_has_a_place(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    path = domain(tmp_path, quorum(image(top, "qcow2"), image(tmp_path / "copy")))
+    for below, said in (
+        (top, f"Backing file '{top}' creates an infinite loop; bring back what is missing there"),
+        (tmp_path / "gone", f"Could not open '{tmp_path}/gone': No such file or directory; bring"),
+    ):
+        qemu_img("create", "-q", "-f", "qcow2", top, "1M")
+        qemu_img("rebase", "-u", "-f", "qcow2", "-b", below, "-F", "qcow2", top)
+        done = run("create", "--from", "0", path)
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith(
+            f"virtquorum: {path}:4:49: disk 'vda': image '{top}': cannot be read with all that its "
+            "header names to be below it: qemu-img: "
+        )
+        assert said in done.err
+    assert names(tmp_path) == {"top", "domain.xml"}
+
+
 def test_raw_bytes_that_look_like_a_format_stay_raw(tmp_path: Path) -> None:
     """A guest may write a qcow2 header that names any file of the host."""
     first = tmp_path / "a"

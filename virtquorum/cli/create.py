@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +26,7 @@ from virtquorum.qemu.provided import SecretFile
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from virtquorum.images.plan import Plan, Planned
     from virtquorum.json_text import Json
@@ -114,9 +115,10 @@ def command(
       virtquorum create --size 10G --json --disk vda domain.xml
 
     Exit codes: 0 clean, 1 something could not be made, 2 usage, 3 input that
-    cannot be read or is no domain XML.
+    cannot be read or is no domain XML, or an output that cannot be written.
     """
     streams: Streams = context.obj
+    _check_open(streams)
     request = Request(
         size=parse_size(size) if size is not None else None,
         preallocation=preallocation.value,
@@ -136,6 +138,16 @@ def command(
             raise KeyboardInterrupt from None
         streams.say(_ended(interrupted))
         return 128 + interrupted.number
+
+
+def _check_open(streams: Streams) -> None:
+    """Whether there is an output at all; raises UsageError."""
+    out: object = streams.out  # None, as sys.stdout is then
+    if out is None:
+        raise UsageError(
+            "standard output is closed, so that nobody would learn what was made; nothing was; "
+            "who wants to see nothing of it writes > /dev/null"
+        )
 
 
 def _ended(interrupted: Interrupted) -> str:
@@ -214,7 +226,7 @@ class _Run:
         errors: list[ImageError] = []
         try:
             qemu_img = QemuImg(find_qemu_img(), signals)
-            plan = plan_images(disks, request, qemu_img)
+            plan = plan_images(disks, request, qemu_img, self.domain.disks)
             for note in plan.notes:
                 self.streams.note(note)
             errors += plan.problems
@@ -222,7 +234,10 @@ class _Run:
                 self._make(plan, qemu_img, signals)
         except ImageError as error:
             errors.append(error)
-        self._say(plan, errors, dry_run=dry_run)
+        made = len(plan.images) if not errors and not dry_run else 0
+        with _reporting(made):
+            self._say(plan, errors, dry_run=dry_run)
+            self.streams.out.flush()
         return Exit.FINDINGS if errors else Exit.CLEAN
 
     def _make(self, plan: Plan, qemu_img: QemuImg, signals: Signals) -> None:
@@ -287,6 +302,23 @@ class _Run:
         if not self.streams.can_write(text):
             text = text.encode("ascii", "backslashreplace").decode()
         self.streams.out.write(text)
+
+
+@contextmanager
+def _reporting(made: int) -> Iterator[None]:
+    """What an output that cannot be written means for the images, of which so many are new."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if not made:
+            raise
+        images = "image that was made is whole, and stays"
+        if made > 1:
+            images = "images that were made are whole, and stay"
+        said = error.strerror or str(error)
+        raise OSError(error.errno, f"{said}; the {made} {images}") from None
 
 
 def _word(word: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from virtquorum.errors import UsageError
+from virtquorum.errors import ImageError, UsageError
 from virtquorum.images.opened import json_name, one_image
 from virtquorum.images.survey import key_of, problem
 
@@ -73,7 +73,16 @@ def check_known(found: Found, qemu_img: QemuImg) -> None:
         return
     chain = found.image.backing is None and found.format.backing
     name = json_name(one_image(found.image, found.driver, found.path))
-    for info in qemu_img.info(name, found.path, chain=chain):
+    try:
+        looked = qemu_img.info(name, found.path, chain=chain)
+    except ImageError as error:
+        raise problem(
+            found, "cannot be read with all that its header names to be below it: "
+            f"{error.message.replace(name, found.path).rstrip('.')}",
+            "bring back what is missing there, or write the chain into the XML, as a "
+            "<backingStore> with a <format>",
+        ) from None  # fmt: skip
+    for info in looked:
         specific: Any = info.get("format-specific") or {}
         data = (specific.get("data") or {}).get("data-file")
         if data is not None:

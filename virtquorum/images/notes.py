@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from virtquorum.images.elsewhere import elsewhere
+from virtquorum.images.size import human_size
 from virtquorum.images.survey import place_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def notes_of(
             yield f"{_place(found)}: {elsewhere(found.image)}"
     if whole:
         yield from _blank(every, images)
+        yield from _shorter(every, images)
         yield from _idle(images, source)
         yield from _keys(images)
 
@@ -42,6 +44,21 @@ def _blank(every: Sequence[Found], images: Sequence[Planned]) -> Iterator[str]:
             yield (
                 f"{_place(found)}: '{found.path}' was there, and the new members are "
                 "blank: what it holds may be outvoted; copy it with --from"
+            )
+
+
+def _shorter(every: Sequence[Found], images: Sequence[Planned]) -> Iterator[str]:
+    """Where a new overlay ends before what is below it; a copy is as long as its member."""
+    new = {id(one.found): one for one in images if one.source is None}
+    for found in every:
+        above = new.get(id(found.above))
+        if above is None or found.size is None or found.group.container is not None:
+            continue
+        if found.size > above.size:
+            yield (
+                f"{_place(above.found)}: '{above.path}' gets {human_size(above.size)}, and "
+                f"'{found.path}' below it has {human_size(found.size)}: the guest does not see "
+                "the rest"
             )
 
 

@@ -11,6 +11,7 @@ from virtquorum.images.formats import creatable
 from virtquorum.images.notes import notes_of
 from virtquorum.images.opened import encryption_of, graph, json_name, one_image
 from virtquorum.images.options import encryption_options
+from virtquorum.images.overlays import overlays_of
 from virtquorum.images.secrets import KeyFile, Secrets
 from virtquorum.images.sizes import Sizes
 from virtquorum.images.survey import Found, Survey, key_of, place_of, problem
@@ -99,16 +100,27 @@ class Plan(Node):
 NO_PLAN: Final = Plan(every=(), images=(), problems=(), notes=())
 
 
-def plan_images(disks: Sequence[Disk], request: Request, qemu_img: QemuImg) -> Plan:
+def plan_images(
+    disks: Sequence[Disk], request: Request, qemu_img: QemuImg, document: Sequence[Disk]
+) -> Plan:
     """Look at the disks' images and decide what is to be made; nothing is made.
+
+    ``document`` are all disks that may share files with these: what is needed
+    by an image of theirs is not made blank.
 
     Raises UsageError for a ``copy_from`` that means no member, or several.
     """
-    return _Planner(disks, request, qemu_img).plan()
+    return _Planner(disks, request, qemu_img, document).plan()
 
 
 class _Planner:
-    def __init__(self, disks: Sequence[Disk], request: Request, qemu_img: QemuImg) -> None:
+    def __init__(
+        self,
+        disks: Sequence[Disk],
+        request: Request,
+        qemu_img: QemuImg,
+        document: Sequence[Disk],
+    ) -> None:
         survey = Survey(qemu_img)
         self.disks = disks
         self.request = request
@@ -120,21 +132,25 @@ class _Planner:
         if request.copy_from is not None:
             one_disk = len(disks) == 1
             self.source = member_named(self.every, request.copy_from, one_disk=one_disk)
+        copied = {id(one.image) for one in self.every if self._is_copy(one)}
+        self.overlays = overlays_of(document, copied)
         self.sizes = Sizes(self.every, request.size, qemu_img, self.problems)
 
     def plan(self) -> Plan:
         made: dict[str, Planned] = {}
+        refused: set[str] = set()  # said once, whatever else the file is
         for found in self.every:
             if found.state != "missing" or found.path is None:
                 continue
             key = key_of(found.path)
             if key in made:
                 self._check_shared(made[key], found)
-                continue
-            try:
-                made[key] = self._planned(found)
-            except ImageError as error:
-                self.problems.append(error)
+            elif key not in refused:
+                try:
+                    made[key] = self._planned(found)
+                except ImageError as error:
+                    refused.add(key)
+                    self.problems.append(error)
         self._check_containers()
         images = tuple(made.values())
         return Plan(
@@ -207,12 +223,14 @@ class _Planner:
                 found, "a slice is a part of a file that is there, and this file is missing",
                 "make the file first, or leave the slice out",
             )  # fmt: skip
-        if found.above is not None and found.above.state == "there" and not copied:
-            raise problem(
-                found, f"its overlay '{found.above.path}' is there, so a blank backing image would "
-                "be one whose data are lost", "bring the image back from a backup",
-            )  # fmt: skip
         assert found.path is not None
+        overlay = self.overlays.get(key_of(found.path))
+        if overlay is not None and not copied:
+            whose = "" if overlay.disk is found.disk else f" of the disk '{overlay.disk.name}'"
+            raise problem(
+                found, f"its overlay '{overlay.path}'{whose} {overlay.state}, so a blank backing "
+                "image would be one whose data are lost", "bring the image back from a backup",
+            )  # fmt: skip
         words = os.path.basename(found.path) + self._backing_path(found)
         if found.driver == "vmdk" and any(one in words for one in '"\r\n'):
             raise problem(

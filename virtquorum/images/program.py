@@ -29,6 +29,8 @@ _MEMORY: Final = 2 * 1024**3
 #: a matter of luck where the clock is coarse, as on many virtual machines.
 _UNLUCKY: Final = "Unable to get accurate CPU usage"
 _TRIES: Final = 30
+#: Signals that a user, a terminal or a service manager sends to have a program ended.
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _PERCENT: Final = re.compile(rb"\(([0-9]+)\.[0-9]+/100%\)")
 
 
@@ -45,7 +47,7 @@ class Interrupted(Exception):  # noqa: N818 - as KeyboardInterrupt is
 
 
 class Signals:
-    """Turns SIGINT, SIGTERM and SIGHUP into an end at a place of our choosing.
+    """Turns SIGINT, SIGTERM, SIGHUP and SIGQUIT into an end at a place of our choosing.
 
     A handler that raised could cut the making of a file from its being noted;
     this one notes the signal and ends the program that is waited for.
@@ -59,7 +61,7 @@ class Signals:
 
     def __enter__(self) -> Self:
         with suppress(ValueError):  # only the main thread may
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for number in _ENDING:
                 if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
                     self._old[number] = signal.signal(number, self._catch)
         return self
