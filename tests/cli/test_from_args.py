@@ -93,6 +93,55 @@ def test_a_target_that_the_domain_has_is_refused() -> None:
     )
 
 
+def test_a_disk_that_takes_anothers_place_is_told() -> None:
+    found = run("from-args", "--domain", NESTED, "--replace", "--", "-drive", DRIVE)
+    assert found.code == 0
+    assert found.err == (f"virtquorum: note: 'vda' takes the place of the disk at {NESTED}:23:5\n")
+
+
+@pytest.mark.parametrize("replace", [(), ("--replace",)])
+def test_a_disk_without_a_name_takes_no_others_place(replace: tuple[str, ...]) -> None:
+    node = ("-blockdev", "driver=file,filename=/x,node-name=n", "-device", "virtio-blk,drive=n")
+    found = run("from-args", "--domain", NESTED, *replace, "--", *node)
+    assert found.code == 0
+    assert "nothing says what the disk is called: it is 'vdb' here" in found.err
+    before, after = Domain.from_bytes(NESTED.read_bytes()), Domain.from_text(found.out)
+    assert after.disks[:-1] == before.disks
+    assert after.disks[-1].name == "vdb"
+    assert "it is 'vda' here" in run("from-args", "--", *node).err
+
+
+def test_the_domain_may_be_standard_input() -> None:
+    words = ("-drive", f"{DRIVE},index=25")
+    by_name = run("from-args", "--domain", NESTED, "--", *words)
+    assert run("from-args", "--domain", "-", "--", *words, input=NESTED.read_bytes()) == by_name
+    for argv in ((), ("-",)):
+        found = run("from-args", "--domain", "-", *argv, input=NESTED.read_bytes())
+        assert (found.code, found.out) == (2, "")
+        assert "reads the domain from standard input" in found.err
+
+
+def test_what_two_devices_have_both_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "d.xml"
+    path.write_text(
+        "<domain><devices>\n<interface type='user'><boot order='1'/>"
+        "<address type='pci' domain='0x0000' bus='0x00' slot='0x07' function='0x0'/></interface>\n"
+        "</devices></domain>"
+    )
+    device = "virtio-blk-pci,drive=drive-vda,addr={},bootindex={}"
+    drive = ("-drive", f"{DRIVE},id=drive-vda".replace("if=virtio", "if=none"))
+    found = run("from-args", "--domain", path, "--", *drive, "-device", device.format("7", "1"))
+    assert found.code == 0
+    assert found.err.splitlines() == [
+        "virtquorum: note: in what is printed the boot order 1 is that of <disk> (line 2) and of "
+        "<interface> (line 9)",
+        "virtquorum: note: in what is printed the PCI address 0000:00:07.0 is that of <disk> (line "
+        "2) and of <interface> (line 9)",
+    ]
+    found = run("from-args", "--domain", path, "--", *drive, "-device", device.format("8", "2"))
+    assert (found.code, found.err) == (0, "")
+
+
 def test_a_domain_that_boots_by_its_os_gets_no_other_order(tmp_path: Path) -> None:
     path = tmp_path / "d.xml"
     path.write_text("<domain><os><boot dev='hd'/></os><devices/></domain>")
@@ -134,6 +183,74 @@ def test_keep_going_leaves_it_out() -> None:
     found = run("from-args", "--keep-going", "--", *MIXED)
     assert (found.code, found.out) == (1, DISK)
     assert "null-co" in found.err
+
+
+def test_keep_going_tells_of_every_mistake() -> None:
+    words = (
+        "-blockdev", "driver=foo,node-name=a",
+        "-blockdev", '{"driver":"raw","file":"a","node-name":"b"}',
+        "-device", "virtio-blk,drive=b",
+        "-object", "throttle-group,id=t,limits.iops-total=x",
+        "-blockdev", "driver=throttle,node-name=u,throttle-group=t,file.driver=file,"
+        "file.filename=/u",
+        "-drive", "file=/b,format=raw,if=none,id=z,foo=1", "-device", "ide-hd,drive=z",
+        "-blockdev", '{"node-name":"broken",', "-device", "ide-hd,drive=broken",
+        "-drive", DRIVE,
+    )  # fmt: skip
+    found = run("from-args", "--keep-going", "--", *words)
+    assert (found.code, found.out) == (3, DISK.replace("vda", "vdb"))
+    errors = [line for line in found.err.splitlines() if "note: " not in line]
+    assert [line.split(":")[1].strip() for line in errors] == [
+        "argument 8 (-object)", "argument 16 (-blockdev)", "argument 2 (-blockdev)",
+        "argument 12 (-drive)",
+    ]  # fmt: skip
+    first = run("from-args", "--", *words)
+    assert (first.code, first.out) == (3, "")
+    assert first.err == f"{errors[0]}\n"
+
+
+def test_keep_going_goes_on_after_a_command() -> None:
+    commands = [
+        {"execute": "blockdev-add", "arguments": {"driver": "foo", "node-name": "a"}},
+        {"execute": "device_add", "arguments": {"driver": "virtio-blk-pci", "drive": "a"}},
+        {"execute": "blockdev-add",
+         "arguments": {"driver": "file", "filename": "/b", "node-name": "b"}},
+        {"execute": "device_add", "arguments": {"driver": "virtio-blk-pci", "drive": "b"}},
+    ]  # fmt: skip
+    found = run("from-args", "--keep-going", "-", input=json.dumps(commands).encode())
+    assert found.code == 3
+    assert found.out.count("<disk ") == 1
+    assert found.err.count("unknown") == 1
+
+
+def test_notes_of_several_images_are_one_line() -> None:
+    found = run("from-args", "--", "-hda", "a.qcow2", "-hdb", "b.img", "-hdc", "~/c.raw")
+    assert found.code == 0
+    assert found.err.splitlines() == [
+        "virtquorum: note: the formats of these images are not named, and QEMU would guess them "
+        "from what is in them, see 'qemu-img info'; taken is, by the files' names: 'a.qcow2' "
+        "qcow2, 'b.img' raw, '~/c.raw' raw",
+        "virtquorum: note: these paths are relative to where QEMU is started, and libvirt wants "
+        "whole ones: 'a.qcow2', 'b.img'",
+        "virtquorum: note: argument 6 (-hdc): '~/c.raw' is relative: what stands for '~' a shell "
+        "puts there, and only where a word begins with it; libvirt wants the whole path",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("id", "told"),
+    [("ua-mine", False), ("virtio-disk0", False), ("virtio-disk9", False), ("mine", True),
+     ("ua-my.disk", True)],
+)  # fmt: skip
+def test_an_alias_that_libvirt_does_not_keep_is_told(id: str, told: bool) -> None:
+    drive = f"{DRIVE},id=drive-vda".replace("if=virtio", "if=none")
+    found = run(
+        "from-args", "--", "-drive", drive, "-device", f"virtio-blk,drive=drive-vda,id={id}"
+    )
+    assert found.code == 0
+    said = f"the device is called '{id}'; libvirt keeps an alias that begins with 'ua-'"
+    assert (said in found.err) == told
+    assert (f"<alias name='{id}'/>" in found.out) == (id != "virtio-disk0")
 
 
 def test_what_has_no_xml_is_listed() -> None:

@@ -74,7 +74,8 @@ DISKS = {
         "<blockio logical_block_size='512' physical_block_size='512'/><boot order='1'/>"
         "<address type='drive' controller='0' bus='0' target='0' unit='1'/>",
     ),
-    "ide": disk("file='/a'", target="dev='hda' bus='ide'", more="<geometry cyls='9'/>"),
+    "ide": disk("file='/a'", target="dev='hda' bus='ide'",
+                more="<geometry cyls='9' heads='2' secs='3'/>"),
     "usb": disk("file='/a'", target="dev='sda' bus='usb'",
                 more="<address type='usb' bus='0' port='1'/>"),
     "cdrom": disk("file='/a'", target="dev='sda' bus='sata'", attributes="device='cdrom'"),

@@ -60,7 +60,7 @@ def _set_apart(argv: Sequence[str]) -> list[str]:
     for at, word in enumerate(argv):
         if word == "--":
             break
-        if re.match("-[^-].", word) and argv[at - 1] != "--domain":
+        if re.match("-[^-]", word) and argv[at - 1] != "--domain":
             return [*argv[:at], "--", *argv[at:]]
     return list(argv)
 

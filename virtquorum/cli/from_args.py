@@ -9,7 +9,7 @@ import typer
 
 from virtquorum.cli.files import STDIN, file_name
 from virtquorum.cli.streams import Exit, Streams
-from virtquorum.errors import EditError, LimitError, UnreadableError
+from virtquorum.errors import EditError, LimitError, UnreadableError, VirtquorumError
 from virtquorum.model.disk import Disk
 from virtquorum.qemu.back.reading import read
 from virtquorum.qemu.back.words import given_text, given_words
@@ -18,14 +18,16 @@ from virtquorum.xml.domain import Domain
 from virtquorum.xml.format import format_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from virtquorum.qemu.back.reading import Read
     from virtquorum.qemu.back.words import Given
+    from virtquorum.xml.document import Element
 
 __all__ = ["command"]
 
 _LARGEST = 16 * 1024 * 1024
+_PCI = ("domain", "bus", "slot", "function")
 
 
 def command(
@@ -44,7 +46,7 @@ def command(
         typer.Option(
             "--domain",
             metavar="FILE",
-            help="Print this domain with the disks put into it.",
+            help="Print this domain (- for standard input) with the disks put into it.",
             show_default=False,
         ),
     ] = None,
@@ -55,7 +57,11 @@ def command(
         ),
     ] = False,
     keep_going: Annotated[
-        bool, typer.Option("--keep-going", help="Leave out disks that have no XML.")
+        bool,
+        typer.Option(
+            "--keep-going",
+            help="Leave out disks that have no XML, or whose arguments QEMU would refuse.",
+        ),
     ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit 1 if anything of a disk has no XML.")
@@ -79,21 +85,28 @@ def command(
     streams: Streams = context.obj
     if replace and domain is None:
         raise typer.BadParameter("--replace is for --domain")
-    found = read(_given(words or [], streams))
+    into = None if domain is None else _domain(domain, words or [], streams)
+    reserved = () if into is None else [one.name for one in into.machine_disks if one.name]
+    given = _given(words or [], streams)
+    found = read(given, reserved=reserved, keep_going=keep_going)
     _say(found, streams)
     if found.refused and not keep_going:
         if found.disks:
             streams.note("the other disks are to be had with --keep-going")
         return Exit.FINDINGS
-    if not found.disks and not found.refused:
+    if not found.disks and not found.refused and not found.mistakes:
         streams.say("there are no disks in these arguments")
         return Exit.FINDINGS
-    if domain is None:
+    if into is None:
         text = "".join(format_disk(disk) for disk in found.disks)
         streams.write_bytes(text.encode("utf-8"))
     else:
-        made = _put_into(domain, found.disks, streams, replace=replace)
+        made = _put_into(into, found.disks, streams, replace=replace)
+        for line in _shared(made):
+            streams.note(line)
         streams.write_bytes(made.to_bytes())
+    if found.mistakes:
+        return Exit.UNREADABLE
     return Exit.FINDINGS if found.refused or (strict and found.notes.left) else Exit.CLEAN
 
 
@@ -126,18 +139,40 @@ def _say(found: Read, streams: Streams) -> None:
         streams.note(remark)
     for left in found.notes.left:
         streams.note(f"no XML: {left}")
-    for error in found.refused:
+    errors: list[VirtquorumError] = [*found.mistakes, *found.refused]
+    for error in errors:
         streams.say(str(error))
 
 
-def _put_into(path: str, disks: Sequence[Disk], streams: Streams, *, replace: bool) -> Domain:
+def _domain(path: str, words: Sequence[str], streams: Streams) -> Domain:
+    """The domain of ``--domain``; '-' is standard input, if the arguments are not there."""
+    if path == "-":
+        if not words or list(words) == ["-"]:
+            raise typer.BadParameter(
+                "--domain - reads the domain from standard input, so the arguments have to be words"
+            )
+        name, raw = STDIN, streams.input.read(_LARGEST + 1)
+    else:
+        name = file_name(path)
+        try:
+            with open(path, "rb") as file:
+                raw = file.read(_LARGEST + 1)
+        except OSError as error:
+            raise UnreadableError.of(error, name) from None
+    if len(raw) > _LARGEST:
+        raise LimitError(f"larger than {_LARGEST} bytes", file=name)
+    made = Domain.from_bytes(raw, name)
+    root = made.document.root
+    if root.name == "domain" and not root.elements("devices"):
+        raise EditError(
+            f"{root}: the domain has no <devices> to put a "
+            "disk into; write '<devices></devices>' into it"
+        )
+    return made
+
+
+def _put_into(made: Domain, disks: Sequence[Disk], streams: Streams, *, replace: bool) -> Domain:
     """A domain with the disks in it; raises EditError for a target that it has already."""
-    name = file_name(path)
-    try:
-        with open(path, "rb") as file:
-            made = Domain.from_bytes(file.read(), name)
-    except OSError as error:
-        raise UnreadableError.of(error, name) from None
     if Machine.of(made).boot_element is not None and any(one.boot for one in disks):
         streams.note("the domain says in <os> what it boots from; the arguments' order is left out")
         disks = [_without_boot(one) for one in disks]
@@ -146,6 +181,7 @@ def _put_into(path: str, disks: Sequence[Disk], streams: Streams, *, replace: bo
         if old is None:
             made = made.insert(disk)
         elif replace:
+            streams.note(f"'{disk.name}' takes the place of the disk at {old.location}")
             made = made.replace(old, disk)
         else:
             raise EditError(
@@ -153,6 +189,41 @@ def _put_into(path: str, disks: Sequence[Disk], streams: Streams, *, replace: bo
                 "have one as well; with --replace it takes the other's place"
             )
     return made
+
+
+def _shared(made: Domain) -> Iterator[str]:
+    """What two devices of a domain have both, and only one can."""
+    root = made.document.root
+    domains = [root] if root.name == "domain" else root.elements("domain")
+    devices = domains[0].elements("devices") if domains else []
+    taken: dict[tuple[object, ...], Element] = {}
+    for one in (device for group in devices for device in group.elements()):
+        for key, what in _claims(one):
+            other = taken.setdefault(key, one)
+            if other is not one:
+                yield (
+                    f"in what is printed {what} is that of <{other.name}> (line {other.line}) and "
+                    f"of <{one.name}> (line {one.line})"
+                )
+
+
+def _claims(device: Element) -> Iterator[tuple[tuple[object, ...], str]]:
+    """The boot orders and PCI addresses of a device, and what they are called."""
+    for boot in device.elements("boot"):
+        order = boot.attributes.get("order")
+        if order is not None:
+            yield ("boot", order), f"the boot order {order}"
+    for address in device.elements("address"):
+        if address.attributes.get("type") != "pci":
+            continue
+        words = [address.attributes.get(name, "0") for name in _PCI]
+        try:
+            numbers = tuple(int(word, 0) for word in words)
+        except ValueError:  # the checks tell of it
+            continue
+        if any(numbers):
+            shown = "{:04x}:{:02x}:{:02x}.{:x}".format(*numbers)
+            yield ("pci", *numbers), f"the PCI address {shown}"
 
 
 def _without_boot(disk: Disk) -> Disk:

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from virtquorum.qemu.graph import Block
     from virtquorum.qemu.objects import QemuObject
 
-__all__ = ["Command", "add_chardev", "add_device", "add_nodes", "add_object", "command", "is_shared", "undo"]
+__all__ = [
+    "Command",
+    "add_chardev",
+    "add_device",
+    "add_nodes",
+    "add_object",
+    "command",
+    "is_shared",
+    "undo",
+]
 
 Command = dict[str, "Json"]
 

@@ -30,7 +30,7 @@ from virtquorum.qemu.qmp import Command, add_chardev, add_device, add_nodes, add
 from virtquorum.qemu.version import lacking
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from virtquorum.model.disk import Disk
     from virtquorum.qemu.devices.frontend import Frontend, Frontends
@@ -82,12 +82,16 @@ def translate(
         if chosen is not None and not any(disk is one for one in chosen):
             continue
         try:
-            one = _translated(disk, names, style, makes, provided)
+            one, commit = _translated(disk, names, style, makes, provided)
             _check_version(one, version)
             _check_shared(one, shared)
-            yield one
         except TranslationError as error:
             yield error
+        else:
+            # Not before: of a disk that is refused no other one may rely on a controller.
+            commit()
+            shared |= {made.id: made for made in _objects(one)}
+            yield one
 
 
 def _frontends(domain: Domain) -> Frontends:
@@ -99,7 +103,8 @@ def _frontends(domain: Domain) -> Frontends:
 
 def _translated(
     disk: Disk, names: Names, style: Style, makes: Frontends | None, provided: Provided
-) -> Translated:
+) -> tuple[Translated, Callable[[], None]]:
+    """A disk, and what has to be called if it is taken."""
     if disk.name is None:
         raise TranslationError(
             "the disk has no target, so its drive has no name",
@@ -127,18 +132,21 @@ def _translated(
         check_quorum_words(disk)  # which build does for the others
         if makes is None:
             remarks.append("has no block node, so nothing is said of it without its device")
-    frontend = None
+    frontend, commit = None, _nothing
     if makes is not None:
-        frontend = makes.of(disk, drive if built is not None else None)
+        frontend, commit = makes.draft(disk, drive if built is not None else None)
         remarks += _not_said(disk, frontend, style)
     remarks += without_effect(disk)
     if left := left_to_libvirt(disk):
         remarks.append(f"left to libvirt: {', '.join(left)}")
     if left := not_understood(disk):
         remarks.append(f"not understood and left out: {', '.join(left)}")
-    return Translated(
-        disk=disk, drive=drive, built=built, frontend=frontend, remarks=tuple(remarks)
-    )
+    one = Translated(disk=disk, drive=drive, built=built, frontend=frontend, remarks=tuple(remarks))
+    return one, commit
+
+
+def _nothing() -> None:
+    """Nothing is kept for other disks where no devices were asked for."""
 
 
 def _not_said(disk: Disk, frontend: Frontend, style: Style) -> list[str]:
@@ -205,8 +213,9 @@ def _check_version(one: Translated, version: Version | None) -> None:
 
 def _check_shared(one: Translated, shared: dict[str, QemuObject]) -> None:
     """Refuse two objects of one name that differ: two disks of a group with different limits."""
+    own: dict[str, QemuObject] = {}
     for made in _objects(one):
-        if shared.setdefault(made.id, made) != made:
+        if own.setdefault(made.id, shared.get(made.id, made)) != made:
             raise TranslationError(
                 f"the object '{made.id}' ({made.qom_type}) is another one for an earlier disk",
                 location=one.disk.iotune.location if one.disk.iotune else one.disk.location,

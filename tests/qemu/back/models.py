@@ -168,9 +168,25 @@ def _virtio(draw: Draw, machine: str) -> dict[str, Any]:
         switches += ["ioeventfd"]
     own: dict[str, Any] = {name: draw(st.sampled_from((None, True, False))) for name in switches}
     own["iothread"] = draw(st.sampled_from((None, 1, 3)))
-    for name in ("queues", "queue_size"):
-        own[name] = draw(st.sampled_from((None, 0, 2)))
+    own["queues"] = draw(st.sampled_from((None, 0, 2)))
+    own["queue_size"] = draw(st.sampled_from((None, 0, 256)))
     return own
+
+
+@st.composite
+def _limits(draw: Draw, unit: str) -> dict[str, int]:
+    """Limits that QEMU takes: of all or of one direction, bursts with what they are above."""
+    parts = draw(st.sampled_from(((), ("total",), ("read",), ("write",), ("read", "write"))))
+    values: dict[str, int] = {}
+    for part in parts:
+        name = f"{part}_{unit}_sec"
+        values[name] = average = draw(st.integers(0, 10**12))
+        if average and draw(st.booleans()):
+            values[f"{name}_max"] = draw(st.integers(average, 10**13))
+            if draw(st.booleans()):
+                values[f"{name}_max_length"] = draw(st.integers(0, 100))
+    assert values.keys() <= LIMITS.keys()
+    return values
 
 
 @st.composite
@@ -180,10 +196,23 @@ def _iotune(draw: Draw, pool: Pool) -> IoTune | None:
         return None
     if what == "empty":
         return IoTune()
-    names = draw(st.lists(st.sampled_from(sorted(LIMITS)), max_size=4, unique=True))
-    values = {name: draw(st.integers(0, 10**15)) for name in names}
+    values = draw(_limits("bytes")) | draw(_limits("iops"))
+    if any(value for name, value in values.items() if name.endswith("_iops_sec")):
+        values["size_iops_sec"] = draw(st.sampled_from((0, 4096)))
     group = f"{draw(texts)}{pool.number('group')}" if what == "named" else None
     return IoTune(**values, group_name=group)
+
+
+def _sectors(bus: str) -> st.SearchStrategy[BlockIo]:
+    """Sizes of sectors that the devices of a bus can have."""
+    pairs: list[tuple[int | None, int | None]] = [(None, None), (0, 512), (512, None)]
+    if bus != "fdc":
+        pairs += [(512, 4096), (None, 4096)]
+    if bus not in ("fdc", "ide", "sata"):
+        pairs.append((4096, 4096))
+    return st.sampled_from(pairs).map(
+        lambda pair: BlockIo(logical_block_size=pair[0], physical_block_size=pair[1])
+    )
 
 
 @st.composite
@@ -201,13 +230,12 @@ def _shapes(draw: Draw, bus: str, kind: str) -> dict[str, Any]:
         trans = (
             st.sampled_from((None, "auto", "lba", "none")) if bus in ("ide", "sata") else st.none()
         )
+        shape = st.sampled_from(((None, None, None), (0, None, None), (1000, 16, 63)))
         own["geometry"] = draw(maybe(st.builds(
-            Geometry, cyls=st.sampled_from((None, 0, 1000)), heads=st.sampled_from((None, 16)),
-            secs=st.sampled_from((None, 63)), trans=trans)))  # fmt: skip
+            lambda shape, trans: Geometry(cyls=shape[0], heads=shape[1], secs=shape[2],
+                                          trans=trans), shape, trans)))  # fmt: skip
     if bus != "sd" and kind != "lun":
-        sizes = st.sampled_from((None, 0, 512, 4096))
-        own["blockio"] = draw(maybe(st.builds(
-            BlockIo, logical_block_size=sizes, physical_block_size=sizes)))  # fmt: skip
+        own["blockio"] = draw(maybe(_sectors(bus)))
     return own
 
 

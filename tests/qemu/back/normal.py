@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import grp
 import pwd
+import re
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +51,7 @@ from virtquorum.model.sources.volume import VolumeSource
 from virtquorum.qemu.build import is_empty
 from virtquorum.qemu.formats import FORMATS, UNITS
 from virtquorum.qemu.graph import CowFormat
+from virtquorum.qemu.throttling import LIMITS
 
 __all__ = ["normal"]
 
@@ -148,9 +150,7 @@ def _has_files(disk: Disk) -> bool:
 def _cache(disk: Disk, style: str, *, frontends: bool) -> str | None:
     cache = disk.driver.cache
     if cache in (None, "default"):
-        shared = disk.shareable and not disk.readonly
-        if is_empty(disk):
-            shared = shared and disk.device != "cdrom"
+        shared = disk.shareable and not disk.readonly and disk.device != "cdrom"
         cache = "none" if shared else None
     told = frontends and disk.device != "lun"
     if is_empty(disk):  # what is left is whether the guest sees a write cache
@@ -197,7 +197,12 @@ def _target(disk: Disk, *, frontends: bool) -> Target:
 
 
 def _iotune(tune: IoTune | None) -> IoTune | None:
-    return None if tune == IoTune() else tune
+    """Limits of 0 are none."""
+    if tune is None:
+        return None
+    values: dict[str, Any] = {name: getattr(tune, name) or None for name in LIMITS}
+    made = IoTune(**values, group_name=tune.group_name)
+    return None if made == IoTune() else made
 
 
 def _address(disk: Disk, machine: str) -> Any:
@@ -304,7 +309,8 @@ def _nvme(address: PciAddress | None) -> PciAddress:
     assert address is not None
 
     def number(text: str | None) -> int:
-        return int(text, 16 if "x" in text else 10) if text else 0
+        octal = re.fullmatch("0[0-7]+", text or "")
+        return int(text or "0", 8 if octal else 0)
 
     return PciAddress(
         domain=f"0x{number(address.domain):04x}", bus=f"0x{number(address.bus):02x}",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from typing import NamedTuple
 
-__all__ = ["CASES", "QUORUMS", "Case", "controller", "disk", "drive", "pci", "quorum"]
+__all__ = ["CASES", "QUORUMS", "Case", "ccw", "controller", "disk", "drive", "pci", "quorum"]
 
 #: The program of an architecture, where it is called otherwise.
 _PROGRAMS = {"armv7l": "arm"}

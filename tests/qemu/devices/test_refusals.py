@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.qemu.devices.cases import Case, controller, disk, drive, pci
+from tests.qemu.devices.cases import Case, ccw, controller, disk, drive, pci
 from virtquorum.errors import TranslationError
 from virtquorum.qemu.translate import Style, Translated, arguments, commands, translate
 from virtquorum.xml.domain import Domain
@@ -198,6 +198,47 @@ REFUSED: dict[str, tuple[Case, str]] = {
         Case("s390-ccw-virtio", controller("scsi", 0, "virtio-transitional")
              + disk("sda", "scsi"), arch="s390x"),
         "scsi controller 0 of model 'virtio-transitional' needs PCI"),
+    "a controller of no number": (
+        Case("pc", controller("scsi", 0, "virtio-scsi").replace("'0'", "'zero'")
+             + disk("sda", "scsi")),
+        "the index of a scsi controller is 'zero'"),
+    "a controller of a large number": (
+        Case("pc", controller("scsi", 2**31, "virtio-scsi") + disk("sda", "scsi")),
+        "the index of a scsi controller is '2147483648'"),
+    "two controllers of one number": (
+        Case("pc", controller("scsi", 0, "virtio-scsi") * 2 + disk("sda", "scsi")),
+        "there are several scsi controllers 0"),
+    "two USB controllers of one number": (
+        Case("pc", controller("usb", 0, "ehci") * 2 + disk("sda", "usb")),
+        "there are several usb controllers 0"),
+    "a port at the root's number": (
+        Case("q35", "<controller type='pci' model='pcie-root-port'/>"
+             + disk("vda", "virtio", pci(0, bus=1))),
+        "pci controller 0 has the model 'pcie-root-port', and it is the root"),
+    "bridges in a circle": (
+        Case("pc", controller("pci", 1, "pci-bridge", pci(3, bus=2))
+             + controller("pci", 2, "pci-bridge", pci(3, bus=1))
+             + disk("vda", "virtio", pci(4, bus=1))),
+        "pci controller 1 is on bus 2, which is not nearer to the root"),
+    "a bridge behind itself": (
+        Case("pc", controller("pci", 1, "pci-bridge", pci(3, bus=1))
+             + disk("vda", "virtio", pci(4, bus=1))),
+        "pci controller 1 is on bus 1, which is not nearer to the root"),
+    "a port on pSeries' bus": (
+        Case("q35", controller("pci", 1, "pcie-root-port",
+                               "<address type='spapr-vio' reg='0x1000'/>")
+             + disk("vda", "virtio", pci(0, bus=1))),
+        "pci controller 1 cannot have an address of type 'spapr-vio'"),
+    "a port on s390's channels": (
+        Case("q35", controller("pci", 1, "pcie-root-port", ccw(0, 1))
+             + disk("vda", "virtio", pci(0, bus=1))),
+        "pci controller 1 cannot have an address of type 'ccw'"),
+    "a controller on USB": (
+        Case("q35", controller("sata", 1, "", _USB.format(0, 1)) + disk("sda", "sata", drive(1))),
+        "sata controller 1 cannot have an address of type 'usb'"),
+    "a long USB port": (
+        Case("q35", disk("sda", "usb", _USB.format(0, "1" * 5000))),
+        f"the USB port is '{'1' * 5000}'"),
     # boot order
     "boot 0": (Case("q35", disk("vda", "virtio", "<boot order='0'/>")), "the boot order is 0"),
     "boot orders in two places": (
@@ -243,6 +284,8 @@ TAKEN = {
     "no SD cards": "QEMU has nowhere to put the card",
     "an empty USB drive": "QEMU wants a medium",
     "a model without PCI": "QEMU has no such device",
+    "a port on pSeries' bus": "QEMU's port has no such property",
+    "a controller on USB": "QEMU's controller has no such property",
     "a SCSI controller without PCI": "QEMU has no such device",
     "vhost-user on s390's channels": "QEMU has no such device",
     "queue_size='64' on sata": "libvirt drops it",

@@ -150,7 +150,8 @@ def _shape(made: Device, found: Sayings, plugged: Plugged, notes: Notes) -> None
     if trans is not None or any(value is not None for value in geometry.values()):
         found.disk["geometry"] = Geometry(**geometry, trans=trans)
     sizes: dict[str, Any] = {
-        name: getattr(made, name, None) for name in ("logical_block_size", "physical_block_size")
+        name: getattr(made, name, None)
+        for name in ("logical_block_size", "physical_block_size", "discard_granularity")
     }
     if any(value is not None for value in sizes.values()):
         found.disk["blockio"] = BlockIo(**sizes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from virtquorum.errors import ArgumentError
@@ -11,9 +12,10 @@ from virtquorum.model.sources.file import FileSource
 from virtquorum.model.sources.vhostuser import VhostUserSource
 from virtquorum.qemu.back.device import Plugged, Sayings, policies, sayings
 from virtquorum.qemu.back.image import encryption_of, image_of, layers_of
+from virtquorum.qemu.back.notes import Common
 from virtquorum.qemu.back.settings import Settings, settings_of
 from virtquorum.qemu.back.slots import Slot, default_numbers, slot_of
-from virtquorum.qemu.back.targets import bus_by_target
+from virtquorum.qemu.back.targets import bus_by_target, is_libvirts
 from virtquorum.qemu.devices import disks as device
 from virtquorum.qemu.devices.reading import disk_index
 from virtquorum.qemu.graph import CopyOnRead, Quorum, Throttle, Vvfat
@@ -39,6 +41,13 @@ __all__ = ["Disks", "Pieces"]
 _NO_DEVICE: Final = Sayings({}, {}, {}, None)
 _CDROMS: Final = (device.IdeCd, device.ScsiCd)
 _HARD: Final = (device.IdeHd, device.ScsiHd)
+#: What libvirt keeps of an <alias> that a user wrote.
+KEPT_ALIAS: Final = re.compile(r"ua-[A-Za-z0-9_-]*")
+_LOST_ALIAS: Final = Common(
+    "the device is called '{name}'; libvirt keeps an alias that begins with 'ua-', and makes its "
+    "own instead of this one",
+    "libvirt keeps an alias that begins with 'ua-', and makes its own instead of these",
+)
 
 
 class Pieces(NamedTuple):
@@ -56,6 +65,7 @@ class _Filtered(NamedTuple):
     block: Block
     copy_on_read: bool
     group: tuple[str, Block] | None
+    above: tuple[Block, ...]
 
 
 class Disks:
@@ -88,12 +98,13 @@ class Disks:
             return self._assembled(pieces, said, _EMPTY, None, None, None)
         filtered = self._filters(pieces.block)
         layers = layers_of(filtered.block, self.context)
-        settings = settings_of(layers, pieces.drive, self.context)
+        settings = settings_of(layers, filtered.above, pieces.drive, self.context)
         image = image_of(layers, self.context)
         return self._assembled(pieces, said, image, layers, settings, filtered)
 
     def _filters(self, top: Block) -> _Filtered:
         copy_on_read, group = False, None
+        above: list[Block] = []
         while isinstance(top, (CopyOnRead, Throttle)):
             if isinstance(top, CopyOnRead):
                 copy_on_read = True
@@ -102,8 +113,9 @@ class Disks:
             else:
                 why = "libvirt's XML has one <iotune> for a disk"
                 self.context.leave(top, "throttle-group", top.throttle_group, why)
+            above.append(top)
             top = top.file
-        return _Filtered(top, copy_on_read, group)
+        return _Filtered(top, copy_on_read, group, tuple(above))
 
     def _served(self, made: device.VhostUserBlk, place: Place) -> Image:
         chardev = self.chardevs.get(made.chardev)
@@ -256,7 +268,11 @@ class Disks:
         made = slot.made_id
         if made is None and (index := disk_index(name)) is not None:
             made = f"{slot.bus}-disk{index}"
-        return None if id is None or id == made else id
+        if id is None or id == made:
+            return None
+        if not KEPT_ALIAS.fullmatch(id) and not is_libvirts(id):
+            self.notes.gather(_LOST_ALIAS, plugged.place if plugged is not None else None, id)
+        return id
 
     def _address(self, slot: Slot, name: str) -> Address | None:
         index = disk_index(name)

@@ -10,10 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from virtquorum.errors import ArgumentError
+from virtquorum.qemu.back.lacking import SWITCHES_LACKING
 from virtquorum.qemu.back.optionlist import crumple, option_list
 from virtquorum.qemu.back.resolve import resolve
 from virtquorum.qemu.back.structs import StructReader, switch_of
+from virtquorum.qemu.graph import BLOCKS
 from virtquorum.qemu.objects import ThrottleLimits
+from virtquorum.qemu.qapi import properties
 
 if TYPE_CHECKING:
     from virtquorum.qemu.back.notes import Notes
@@ -55,8 +58,18 @@ _CACHE: Final = {
     "writeback": ("off", "off", "on"), "unsafe": ("off", "on", "on"),
     "writethrough": ("off", "off", "off"),
 }  # fmt: skip
+#: What a drive counts for query-blockstats.
+_STATISTICS: Final = ("stats-account-invalid", "stats-account-failed", "stats-intervals")
 #: What QEMU took until 3.0, and now leaves to -device; libvirt's XML has some of it.
 _DEVICES_OWN: Final = ("serial", "addr", "cyls", "heads", "secs", "trans", "boot")
+#: What may stand without a value, 'on' being meant; the last name of a dotted key.
+SWITCHES: Final = frozenset({
+    "copy-on-read", "snapshot", "readonly", "direct", "no-flush", "writeback", "boot",
+    "detect-zeroes", "discard",
+    "stats-account-invalid", "stats-account-failed", *SWITCHES_LACKING,
+    *(one.name for cls in BLOCKS.values() for one in properties(cls).values()
+      if one.kind == "switch"),
+})  # fmt: skip
 _ON_ERROR: Final = ("stop", "report", "ignore", "enospc")
 _INDEXED: Final = ("index", "bus", "unit")
 
@@ -101,10 +114,23 @@ class _Splitter:
         if option.name in SHORT_FORMS:
             self.flat: dict[str, Any] = {**SHORT_FORMS[option.name], "file": option.value}
         else:
-            self.flat = dict(option_list(option.value, option.place, flags=True))
+            bare: list[str] = []
+            self.flat = dict(option_list(option.value, option.place, flags=True, bare=bare))
+            for word in bare:
+                if not self.flat.get("file", "").startswith("json:"):  # whose own error says more
+                    self._check_bare(word)
 
     def _refused(self, message: str, remedy: str | None = None) -> ArgumentError:
         return ArgumentError(message, place=self.place, remedy=remedy)
+
+    def _check_bare(self, word: str) -> None:
+        """Refuse a word that is no switch: mostly it is what follows a comma in a file's name."""
+        name = word.rpartition(".")[2]
+        if name not in SWITCHES and name.removeprefix("no") not in SWITCHES:
+            raise self._refused(
+                f"'{word[:60]}' has no value, and it is no switch",
+                "a comma inside a value is doubled: ',,'",
+            )
 
     def drive(self) -> Drive:
         made = self.made
@@ -122,6 +148,7 @@ class _Splitter:
         self._cache()
         self._throttling()
         self._devices_own()
+        self._statistics()
         self._format()
         read_only = switch_of(self.flat.get("read-only"))
         made.read_only = read_only or (read_only is None and made.media == "cdrom")
@@ -199,6 +226,11 @@ class _Splitter:
                 )
             else:
                 self.notes.leave(self.place, name, value, "QEMU since 3.1 refuses it here")
+
+    def _statistics(self) -> None:
+        for name in list(self.flat):
+            if name.partition(".")[0] in _STATISTICS:
+                self.notes.leave(self.place, name, self.flat.pop(name))
 
     def _format(self) -> None:
         format = self.flat.pop("format", None)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from virtquorum.qemu.back.notes import Notes
     from virtquorum.qemu.back.place import Place
 
-__all__ = ["WITHOUT_XML", "Nodes", "Origin", "known_driver"]
+__all__ = ["WITHOUT_XML", "Nodes", "Origin", "known_driver", "names_in"]
 
 #: Drivers that QEMU has and that libvirt's XML has no words for.
 WITHOUT_XML: Final = frozenset({
@@ -67,11 +67,15 @@ class Nodes:
         self.notes = notes
         self.named: dict[str, Block] = {}
         self.users: dict[str, Origin] = {}
+        #: Drives without a device, by the names that a node can take them by; and their users' key.
+        self._lent: dict[str, tuple[str, Block]] = {}
         self._origins: dict[int, tuple[Block, Origin]] = {}
         #: Names that are defined anywhere in the input: by what, and what that refers to.
         self.announced: dict[str, tuple[Place, frozenset[str]]] = {}
         #: Nodes that are there and cannot be said in XML, and why.
         self.foreign: dict[str, TranslationError] = {}
+        #: Nodes and drives that are not there because of a mistake, where one goes on after it.
+        self.broken: dict[str, ArgumentError] = {}
 
     def announce(self, place: Place, tree: Mapping[str, Any]) -> None:
         """Note the names that an argument will define, for what is said about a wrong order."""
@@ -106,17 +110,24 @@ class Nodes:
 
         Raises ArgumentError where there is none to have, and the node's own TranslationError.
         """
-        block = self.named.get(name)
+        block = self._lent[name][1] if name in self._lent else self.named.get(name)
         if block is None:
-            raise self.foreign.get(name) or self._unknown(name, user)
-        if name in self.users:
+            raise self.foreign.get(name) or self.broken.get(name) or self._unknown(name, user)
+        key = self._lent[name][0] if name in self._lent else name
+        if key in self.users:
             raise ArgumentError(
-                f"the node '{name}' serves {_said(self.users[name])} already",
+                f"the node '{name}' serves {_said(self.users[key])} already",
                 place=user.place,
                 remedy="a disk's image has one place; give each its own node",
             )
-        self.users[name] = user
+        self.users[key] = user
         return block
+
+    def lend(self, id: str, block: Block) -> None:
+        """Let a node be taken that is a drive's, by the drive's id as well: QEMU looks up both."""
+        for name in (id, block.node_name):
+            if name is not None:
+                self._lent[name] = f"#{id}", block
 
     def _unknown(self, name: str, user: Origin) -> ArgumentError:
         path = f"'{user.path}' names" if user.path else "it names"
@@ -245,6 +256,8 @@ class Nodes:
             if cls is Quorum:
                 values.setdefault("children", ())
             done[at] = made = cls(**values)
+            if isinstance(made, Quorum):
+                _check_quorum(made, origin)
             self._origins[id(made)] = made, origin
             self._register(made, origin)
         return done[0]
@@ -268,6 +281,26 @@ class Nodes:
                 remedy="each node has a name of its own",
             )
         self.named[name] = block
+
+
+def _check_quorum(quorum: Quorum, origin: Origin) -> None:
+    """Raise ArgumentError for a vote that QEMU does not hold."""
+    threshold, count = quorum.vote_threshold, len(quorum.children)
+    if count == 0:
+        wrong = "the quorum has no children; it is one or more"
+    elif not 1 <= threshold <= count:
+        wrong = f"'vote-threshold' is {threshold} of {count} children; it is 1 to {count}"
+    elif quorum.read_pattern == "fifo" or not quorum.blkverify:
+        return
+    elif (threshold, count) != (2, 2):
+        wrong = "'blkverify' is for two children and a 'vote-threshold' of 2"
+    elif quorum.rewrite_corrupted:
+        wrong = "'blkverify' and 'rewrite-corrupted' exclude each other"
+    else:
+        return
+    where = f"'{origin.path}': " if origin.path else ""
+    message, _, remedy = wrong.partition("; ")
+    raise ArgumentError(f"{where}{message}", place=origin.place, remedy=remedy or None)
 
 
 def known_driver(driver: Any, place: Place, path: str = "") -> type[Block]:
@@ -295,6 +328,11 @@ def known_driver(driver: Any, place: Place, path: str = "") -> type[Block]:
 
 def _said(origin: Origin) -> str:
     return f"'{origin.path}' of {origin.place.word}" if origin.path else origin.place.word
+
+
+def names_in(tree: Mapping[str, Any]) -> set[str]:
+    """The node names that a tree defines."""
+    return _names(tree)[0]
 
 
 def _names(tree: Mapping[str, Any]) -> tuple[set[str], frozenset[str]]:

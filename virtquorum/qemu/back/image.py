@@ -39,7 +39,8 @@ _MADE: Final = re.compile(
 class Layers(NamedTuple):
     """An image's nodes, the format node being None where there is none.
 
-    ``top`` is the one that the image above names; ``last`` is its storage, or its quorum.
+    ``top`` is the one that the image above names; ``last`` is its storage, or its quorum;
+    ``others`` are those that come to nothing: filters, formats that say nothing, slices.
     """
 
     top: Block
@@ -47,6 +48,7 @@ class Layers(NamedTuple):
     offset: int | None
     size: int | None
     last: Block
+    others: tuple[Block, ...] = ()
 
     @property
     def below(self) -> tuple[Block, ...]:
@@ -92,16 +94,19 @@ def image_of(layers: Sequence[Layers], context: Context) -> Image:
 
 def _layers(top: Block, context: Context) -> Layers:
     rest = top
+    others: list[Block] = []
     while isinstance(rest, (CopyOnRead, Throttle)):
         context.leave(rest, "driver", rest.driver, "libvirt has it for whole disks alone")
+        others.append(rest)
         rest = rest.file
     while _says_nothing(rest):
         assert isinstance(rest, Format)
+        others.append(rest)
         rest = rest.file
     if not isinstance(rest, Format):
-        return Layers(top, None, None, None, _last(rest, context))
-    offset, size, last = _slice(rest, context)
-    return Layers(top, rest, offset, size, _last(last, context))
+        return Layers(top, None, None, None, _last(rest, context), tuple(others))
+    offset, size, last = _slice(rest, others, context)
+    return Layers(top, rest, offset, size, _last(last, context), tuple(others))
 
 
 def _says_nothing(block: Block) -> bool:
@@ -115,7 +120,9 @@ def _says_nothing(block: Block) -> bool:
     )
 
 
-def _slice(format: Format, context: Context) -> tuple[int | None, int | None, Block]:
+def _slice(
+    format: Format, others: list[Block], context: Context
+) -> tuple[int | None, int | None, Block]:
     """The part of the storage that holds the image, and the node below all that."""
     offset = size = None
     rest: Block = format
@@ -127,6 +134,8 @@ def _slice(format: Format, context: Context) -> tuple[int | None, int | None, Bl
             if rest.size is None:
                 raise _no_words(rest, "libvirt's slices have a size; say 'size' as well", context)
             offset, size = rest.offset or 0, rest.size
+        if rest is not format:
+            others.append(rest)
         rest = rest.file
     return offset, size, rest
 

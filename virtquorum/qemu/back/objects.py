@@ -40,6 +40,8 @@ class Objects:
     def __init__(self, notes: Notes) -> None:
         self.notes = notes
         self.known: dict[str, QemuObject] = {}
+        #: Objects that are not there because of a mistake, where one goes on after it.
+        self.broken: dict[str, ArgumentError] = {}
         self._places: dict[str, Place] = {}
         #: Secrets that hold their value in the argument, which is not kept.
         self._with_value: set[str] = set()
@@ -132,7 +134,7 @@ class Objects:
         one = self.known.get(id)
         if isinstance(one, PrManagerHelper):
             return one.path
-        raise ArgumentError(
+        raise self.broken.get(id) or ArgumentError(
             f"there is no pr-manager-helper '{id}'",
             place=place,
             remedy=f"it is -object pr-manager-helper,id={id},path=SOCKET",
@@ -143,7 +145,7 @@ class Objects:
         one = self.known.get(id)
         if isinstance(one, ThrottleGroup):
             return one
-        raise ArgumentError(
+        raise self.broken.get(id) or ArgumentError(
             f"there is no throttle-group '{id}'",
             place=place,
             remedy=f"it is -object throttle-group,id={id},limits.iops-total=…",

@@ -29,11 +29,16 @@ _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def option_list(
-    text: str, place: Place, *, implied: str | None = None, flags: bool = False
+    text: str,
+    place: Place,
+    *,
+    implied: str | None = None,
+    flags: bool = False,
+    bare: list[str] | None = None,
 ) -> dict[str, str]:
     """The keys and values of a list, in order; ``flags`` for QEMU's older reader.
 
-    Raises ArgumentError.
+    ``bare`` takes the words that had no '='.  Raises ArgumentError.
     """
     found: dict[str, str] = {}
     at = 0
@@ -46,6 +51,8 @@ def option_list(
         elif implied is not None and not found:
             key, (value, at) = implied, _value(text, named.start())
         elif flags:
+            if bare is not None:
+                bare.append(key)
             key, value = (key[2:], "off") if key.startswith("no") else (key, "on")
         else:
             raise ArgumentError(

@@ -9,16 +9,18 @@ each top node that no device shows.
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from virtquorum.errors import ArgumentError, TranslationError
 from virtquorum.model.disk import Boot, Disk, Transient
 from virtquorum.qemu.back.disk import Disks
 from virtquorum.qemu.back.drive import SHORT_FORMS
-from virtquorum.qemu.back.graph import Origin
+from virtquorum.qemu.back.graph import Origin, names_in
 from virtquorum.qemu.back.notes import Notes
 from virtquorum.qemu.back.optionlist import crumple, json_object, option_list
-from virtquorum.qemu.back.options import qemu_options
+from virtquorum.qemu.back.options import Option, qemu_options
+from virtquorum.qemu.back.program import qemu_call
 from virtquorum.qemu.back.storage.context import Context
 from virtquorum.qemu.back.taken import Taken
 from virtquorum.qemu.back.targets import Targets
@@ -27,13 +29,17 @@ from virtquorum.qemu.devices.chardev import SocketChardev
 from virtquorum.qemu.devices.machine import Machine
 
 if TYPE_CHECKING:
-    from virtquorum.qemu.back.options import Option
+    from collections.abc import Collection, Iterable, Iterator
+
     from virtquorum.qemu.back.place import Place
+    from virtquorum.qemu.back.program import Call
     from virtquorum.qemu.back.words import Command, Commands, Given
 
 __all__ = ["Read", "read"]
 
 _ARCHITECTURE: Final = re.compile(r"(?:.*/)?qemu-system-([a-z0-9_]+)", re.DOTALL)
+#: What a value that cannot be read would have defined.
+_NAMED: Final = re.compile(r"""(?:^|[,{\s"'])(?:id|node-name)["']?\s*[=:]\s*["']?([^,"'}\s]+)""")
 #: Options that say something of disks, beside those that are short for -drive.
 _OWN: Final = frozenset({
     "drive", "blockdev", "device", "object", "chardev", "global", "machine", "M", "snapshot",
@@ -41,38 +47,50 @@ _OWN: Final = frozenset({
 })  # fmt: skip
 #: Commands that change nothing that is read here.
 _IDLE: Final = re.compile(
-    r"query-.*|qmp_capabilities|qom-.*|cont|stop|device-list-properties|"
-    r"x-debug-.*|human-monitor-command|getfd|add-fd|system_.*|quit|block_resize|balloon|.*-spice|"
+    r"query-.*|qmp_capabilities|qom-(?:get|list.*)|cont|stop|device-list-properties|"
+    r"x-debug-.*|getfd|add-fd|system_.*|quit|block_resize|balloon|.*-spice|"
     r"expire_password|set_password|migrate-set.*|"
     r"block-latency-histogram-set|netdev_.*"
 )
 
 
 class Read(NamedTuple):
-    """The disks, what of them has no XML, and what is to be said."""
+    """The disks, what of them has no XML, what is to be said, and what QEMU would refuse.
+
+    ``mistakes`` are empty unless ``read`` was told to go on after them.
+    """
 
     disks: tuple[Disk, ...]
     refused: tuple[TranslationError, ...]
     notes: Notes
+    mistakes: tuple[ArgumentError, ...] = ()
 
 
-def read(given: Given) -> Read:
+def read(given: Given, *, reserved: Collection[str] = (), keep_going: bool = False) -> Read:
     """The disks that QEMU was given.
 
-    Raises ArgumentError for what QEMU would refuse.
+    ``reserved`` are targets that no disk gets for want of a name.  Raises
+    ArgumentError for what QEMU would refuse; with ``keep_going`` only where
+    nothing can be read behind it, and the others are in ``mistakes``.
     """
-    reader = _Reader(given.remarks)
+    reader = _Reader(given.remarks, reserved, keep_going=keep_going)
     if isinstance(given, Arguments):
-        reader.architecture(given)
-        reader.options(qemu_options(given.words))
+        call = qemu_call(given.words)
+        reader.call(call)
+        reader.options(qemu_options(call.words))
     else:
         reader.commands(given)
     return reader.read()
 
 
 class _Reader:
-    def __init__(self, remarks: tuple[str, ...]) -> None:
+    def __init__(
+        self, remarks: tuple[str, ...], reserved: Collection[str], *, keep_going: bool
+    ) -> None:
         self.taken = Taken(remarks)
+        self.reserved = reserved
+        self.keep_going = keep_going
+        self.mistakes: list[ArgumentError] = []
         self.notes = self.taken.notes
         self.nodes = self.taken.nodes
         self.objects = self.taken.objects
@@ -80,35 +98,65 @@ class _Reader:
         self.all_transient = False
         self._arch = "x86_64"
 
-    def architecture(self, given: Arguments) -> None:
-        """Which machine a program's name is for."""
-        for word in given.words:
-            if word.text.startswith("-"):
-                break
-            if (found := _ARCHITECTURE.fullmatch(word.text)) is not None:
-                self._arch = found[1]
+    def call(self, call: Call) -> None:
+        """Which machine a program's name is for, and what is to be said of the words."""
+        if (found := _ARCHITECTURE.fullmatch(call.program or "")) is not None:
+            self._arch = found[1]
         self.taken.machine = Machine(None, self._arch)
+        if call.remark is not None:
+            self.notes.remark(None, call.remark)
+        if call.program is None and len(call.words) == 1 and call.words[0].text[:1] != "-":
+            self.notes.remark(
+                call.words[0].place,
+                "the word alone is an image, as QEMU would read it; a file with arguments is read "
+                "by 'virtquorum from-args - < FILE'",
+            )
 
     # A command line
 
     def options(self, options: list[Option]) -> None:
         """Take options as QEMU does, kind by kind."""
         for option in options:
-            self._first(option)
-        blockdevs = [
-            (option.place, *_tree(option, None)) for option in options if option.name == "blockdev"
-        ]
-        for place, tree, _ in blockdevs:
-            self.nodes.announce(place, tree)
-        for place, tree, strict in blockdevs:
-            self.taken.blockdev(tree, place, strict=strict)
+            with self._tolerant(self.objects.broken, option):
+                self._first(option)
+        for place, tree, strict in self._blockdevs(options):
+            with self._tolerant(self.nodes.broken, names_in(tree)):
+                self.taken.blockdev(tree, place, strict=strict)
         for option in options:
             if option.name == "drive" or option.name in SHORT_FORMS:
-                self.taken.drive(option)
+                with self._tolerant(self.nodes.broken, option):
+                    self.taken.drive(option)
         for option in options:
             if option.name == "device":
-                tree, _ = _tree(option, "driver")
-                self.taken.device(tree, option.place)
+                with self._tolerant({}, option):
+                    tree, _ = _tree(option, "driver")
+                    self.taken.device(tree, option.place)
+
+    def _blockdevs(self, options: list[Option]) -> list[tuple[Place, dict[str, Any], bool]]:
+        found = []
+        for option in options:
+            if option.name == "blockdev":
+                with self._tolerant(self.nodes.broken, option):
+                    found.append((option.place, *_tree(option, None)))
+        for place, tree, _ in found:
+            self.nodes.announce(place, tree)
+        return found
+
+    @contextmanager
+    def _tolerant(
+        self, broken: dict[str, ArgumentError], names: Option | Iterable[str]
+    ) -> Iterator[None]:
+        """Go on after a mistake, if that is wanted; what it was to define is noted as broken."""
+        try:
+            yield
+        except ArgumentError as error:
+            if not self.keep_going:
+                raise
+            if all(error is not one for one in self.mistakes):
+                self.mistakes.append(error)
+            names = _NAMED.findall(names.value) if isinstance(names, Option) else names
+            for name in names:
+                broken.setdefault(name, error)
 
     def _first(self, option: Option) -> None:
         """What QEMU takes before the drives and devices."""
@@ -168,7 +216,11 @@ class _Reader:
             if one.name == "blockdev-add":
                 self.nodes.announce(one.place, one.arguments)
         for one in given.commands:
-            self._command(one)
+            tree = one.arguments
+            broken = self.objects.broken if one.name == "object-add" else self.nodes.broken
+            id = tree.get("id") if one.name == "object-add" else None
+            with self._tolerant(broken, [id] if isinstance(id, str) else names_in(tree)):
+                self._command(one)
 
     def _command(self, one: Command) -> None:
         tree, place = one.arguments, one.place
@@ -214,7 +266,7 @@ class _Reader:
 
     def read(self) -> Read:
         """Make disks of all that was taken, in the order in which it was given."""
-        taken, targets = self.taken, Targets(self.notes)
+        taken, targets = self.taken, Targets(self.notes, self.reserved)
         context = Context(self.nodes, self.objects, self.notes)
         disks = Disks(context, taken.machine, taken.controllers, targets, taken.chardevs)
         made = []
@@ -222,11 +274,13 @@ class _Reader:
             try:
                 if error is not None:
                     raise error
-                made.append(disks.disk(pieces))
+                with self._tolerant({}, ()):
+                    made.append(disks.disk(pieces))
             except TranslationError as refused:
                 self.refused.append(refused)
         self._say_passed_over()
-        return Read(tuple(self._ordered(made)), tuple(self.refused), self.notes)
+        disks_made, mistakes = tuple(self._ordered(made)), tuple(self.mistakes)
+        return Read(disks_made, tuple(self.refused), self.notes, mistakes)
 
     def _ordered(self, disks: list[Disk]) -> list[Disk]:
         """The disks, with a boot order that begins at 1, as libvirt's do."""

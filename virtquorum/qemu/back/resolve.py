@@ -15,6 +15,7 @@ from virtquorum.errors import ArgumentError
 from virtquorum.qemu.back.addresses import host_key_check, take_password
 from virtquorum.qemu.back.filename import local_driver, parse_filename
 from virtquorum.qemu.back.graph import known_driver
+from virtquorum.qemu.back.notes import Common
 from virtquorum.qemu.back.optionlist import as_strings, crumple, flatten, json_object
 from virtquorum.qemu.graph import CopyOnRead, Format, Quorum, Throttle
 
@@ -30,6 +31,13 @@ _ENDINGS: Final = {
     "vhd": "vpc", "vpc": "vpc", "dmg": "dmg", "hdd": "parallels", "raw": "raw", "img": "raw",
     "iso": "raw", "luks": "luks",
 }  # fmt: skip
+_GUESSED: Final = Common(
+    "the format of '{name}' is not named, and QEMU would guess it from what is in it; taken is "
+    "'{value}', by the file's name: see 'qemu-img info'",
+    "the formats of these images are not named, and QEMU would guess them from what is in them, "
+    "see 'qemu-img info'; taken is, by the files' names",
+    valued=True,
+)
 _FLAT_SERVER: Final = ("host", "port", "path")
 
 
@@ -170,11 +178,7 @@ def _formatted(node: Any, place: Place, notes: Notes) -> Any:
     if isinstance(file, dict) and file.get("driver") == "vvfat":
         driver = "raw"
     else:
-        notes.remark(
-            place,
-            f"the format of '{name}' is not named, and QEMU would guess it from what is in it; "
-            f"taken is '{driver}', by the file's name: see 'qemu-img info'",
-        )
+        notes.gather(_GUESSED, place, name, driver)
     return {"driver": driver, **node}
 
 

@@ -43,9 +43,15 @@ class Settings(NamedTuple):
         return "writethrough" if write_cache is False else "writeback"
 
 
-def settings_of(layers: Sequence[Layers], drive: Drive | None, context: Context) -> Settings:
-    """The settings of a disk by its layers, of which the first are the top image's."""
+def settings_of(
+    layers: Sequence[Layers], above: Sequence[Block], drive: Drive | None, context: Context
+) -> Settings:
+    """The settings of a disk by its layers, of which the first are the top image's.
+
+    ``above`` are the filters of the whole disk.
+    """
     top = layers[0].main
+    on_top = (*above, *layers[0].others, top, layers[0].last)
     cache = top.cache
     found = Settings(
         cached=cache is not None,
@@ -54,8 +60,10 @@ def settings_of(layers: Sequence[Layers], drive: Drive | None, context: Context)
         aio=_aio(layers, drive),
         discard=top.discard,
         detect_zeroes=top.detect_zeroes,
-        read_only=bool(top.read_only) or bool(layers[0].last.read_only),
+        read_only=any(one.read_only for one in on_top),
     )
+    for block in above:
+        _check_other(block, found.read_only, found, True, context)
     _check(layers, found, drive, context)
     return found
 
@@ -113,8 +121,33 @@ def _check_image(
         if main.read_only is not None and main.read_only != read_only:
             why = "libvirt opens backing images read-only, and the others as the disk is"
             context.leave(main, "read-only", main.read_only, why)
-    for block in (main, one.last):
-        _check_cache(block, found, inherits, context)
+    _check_cache(main, found, inherits, context)
+    for block in one.others:  # which have no cache mode if they name none
+        _check_other(block, read_only, found, True, context)
+    if one.last is not main:
+        _check_other(one.last, read_only, found, inherits, context)
+    if main.auto_read_only is False:
+        _leave_auto_read_only(main, context)
+
+
+def _check_other(
+    block: Block, read_only: bool, found: Settings, inherits: bool, context: Context
+) -> None:
+    """Tell of what a node says that is not the one by which the image is described."""
+    why = "libvirt says it for whole disks, and not for such a node"
+    if block.detect_zeroes not in (None, "off"):
+        context.leave(block, "detect-zeroes", block.detect_zeroes, why)
+    if block.discard not in (None, "unmap", found.discard):
+        context.leave(block, "discard", block.discard, why)
+    if block.read_only and not read_only:
+        context.leave(block, "read-only", True, why)
+    if block.auto_read_only is False:
+        _leave_auto_read_only(block, context)
+    _check_cache(block, found, inherits, context)
+
+
+def _leave_auto_read_only(block: Block, context: Context) -> None:
+    context.leave(block, "auto-read-only", False, "libvirt has it on for storage")
 
 
 def _check_cache(block: Block, found: Settings, inherits: bool, context: Context) -> None:

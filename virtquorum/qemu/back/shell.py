@@ -4,7 +4,8 @@ Quotes, backslashes, line continuations and comments are a POSIX shell's, and
 ``$'…'`` is bash's, which ``printf %q`` writes.  What a shell would put in
 place of something else ($VAR, $(…), backticks) cannot be known here and is
 refused, and so is what ends a command or redirects it.  A line end is white
-space: arguments may be given one a line.
+space, because arguments may be given one a line; each word tells whether one
+stood before it.
 """
 
 from __future__ import annotations
@@ -38,13 +39,18 @@ _END: Final = re.compile(r"\s*(?:&|;)?\s*\Z")
 
 
 class Word:
-    """One word of a command line."""
+    """One word of a command line.
 
-    __slots__ = ("place", "text")
+    ``begins_line`` says that before it a line ended without a backslash,
+    which ends a shell's command.
+    """
 
-    def __init__(self, text: str, place: Place) -> None:
+    __slots__ = ("begins_line", "place", "text")
+
+    def __init__(self, text: str, place: Place, *, begins_line: bool = False) -> None:
         self.text = text
         self.place = place
+        self.begins_line = begins_line
 
 
 class Lines:
@@ -72,20 +78,23 @@ class _Splitter:
         self.lines = lines
         self.at = start
         self.found: list[Word] = []
+        self._line_ended = False
 
     def words(self) -> list[Word]:
         while self._more():
-            start = self.at
+            start, begins_line = self.at, self._line_ended and bool(self.found)
+            self._line_ended = False
             parts = []
             while (part := self._part()) is not None:
                 parts.append(part)
-            self.found.append(Word("".join(parts), self._place(start)))
+            self.found.append(Word("".join(parts), self._place(start), begins_line=begins_line))
         return self.found
 
     def _more(self) -> bool:
         """Whether another word begins, once what separates words is passed."""
         while self.at < len(self.text):
-            if self._take(_SPACE) or self._take(_COMMENT):
+            if (found := self._take(_SPACE)) or (found := self._take(_COMMENT)):
+                self._line_ended |= "\n" in found[0]
                 continue
             if self.text.startswith(("\\\n", "\\\r\n"), self.at):
                 self.at = self.text.index("\n", self.at) + 1

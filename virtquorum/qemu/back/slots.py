@@ -190,8 +190,9 @@ def _ide(made: device.IdeCd, machine: Machine, controllers: Controllers) -> Slot
     number = int(found[2])
     if found[1] != "ide":
         return _numbered("sata", (controllers.of(found[1], "sata")[0], 0, 0, number))
-    is_sata = made.unit is None and (
-        machine.family == "q35" or number > 1 or (made.id or "").startswith("sata")
+    # The ports of q35 are buses of one unit; older machines have two on each of two buses.
+    is_sata = (machine.family == "q35" and not made.unit) or (
+        made.unit is None and (number > 1 or (made.id or "").startswith("sata"))
     )
     if is_sata:
         return _numbered("sata", (0, 0, 0, number))

@@ -2,7 +2,8 @@
 
 ``strict`` is JSON as QMP has it, where a number is a number; otherwise values
 are texts, as in ``key=value`` lists, and are converted as QEMU converts them.
-What a class has no property for is noted as left over, with its path.
+What a class has no property for is noted as left over, with its path, where
+QEMU has it; where QEMU has none of that name either, it is an error.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from virtquorum.errors import ArgumentError
+from virtquorum.errors import ArgumentError, TranslationError
+from virtquorum.qemu.back.lacking import FOREIGN_SERVERS, LACKING, lacks
 from virtquorum.qemu.qapi import Property, Struct, properties
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ _SIZE: Final = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,20}))?([bBkKmMgGtTpPeE]?)
 #: Properties that QEMU reads with a unit: 64k, 1.5G.
 _SIZES: Final = frozenset({
     "offset", "size", "cache-size", "readahead", "logical_block_size", "physical_block_size",
+    "discard_granularity",
 })  # fmt: skip
 _KINDS_OF_NODES: Final = ("child", "children")
 
@@ -73,6 +76,8 @@ class StructReader:
         for name, value in tree.items():
             here = f"{path}.{name}" if path else name
             if name not in known:
+                if lacks(cls, name):
+                    raise self._lacking(cls, name, leaves(value, here)[0][0])
                 for leaf, said in leaves(value, here):
                     self.notes.leave(self.place, leaf, said)
                 continue
@@ -83,6 +88,16 @@ class StructReader:
             if property.required and field not in found and property.kind not in _KINDS_OF_NODES:
                 raise self.error(f"{path}.{name}" if path else name, "is missing")
         return found
+
+    def _lacking(self, cls: type[Struct], name: str, path: str) -> ArgumentError:
+        from difflib import get_close_matches
+
+        driver = getattr(cls, "driver", None)
+        of = f" of the driver '{driver}'" if driver else ""
+        near = get_close_matches(name[:40], [*by_name(cls), *LACKING[cls]], 1, 0.7)
+        meant = f"did you mean '{near[0]}'? " if near else ""
+        remedy = f"{meant}a comma inside a value is doubled: ',,'"
+        return self.error(path, f"is no option{of}", None if self.strict else remedy)
 
     def value(self, property: Property, value: Any, path: str) -> Any:
         """A property's value; raises ArgumentError with its path."""
@@ -150,6 +165,11 @@ class StructReader:
     def _object(self, property: Property, value: Any, path: str) -> Struct:
         if not isinstance(value, dict):
             raise self.error(path, "is no object")
+        if property.tag == "type" and value.get("type") in FOREIGN_SERVERS:
+            raise TranslationError(
+                f"'{path}': libvirt's XML has no words for a server of type '{value['type']}'",
+                location=self.place,
+            )
         if isinstance(property.of, type):
             return self.struct(property.of, value, path)
         assert property.of is not None

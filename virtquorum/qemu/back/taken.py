@@ -9,6 +9,7 @@ from virtquorum.qemu.back.device import Plugged, disk_device
 from virtquorum.qemu.back.disk import Pieces
 from virtquorum.qemu.back.drive import Drive, read_drive
 from virtquorum.qemu.back.graph import Nodes, Origin
+from virtquorum.qemu.back.interfaces import Interfaces
 from virtquorum.qemu.back.notes import Notes
 from virtquorum.qemu.back.objects import Objects
 from virtquorum.qemu.back.optionlist import option_list
@@ -40,6 +41,7 @@ class Taken:
         self.nodes = Nodes(self.notes)
         self.objects = Objects(self.notes)
         self.controllers = Controllers(self.notes)
+        self.interfaces = Interfaces()
         self.machine = Machine()
         self.chardevs: dict[str, SocketChardev] = {}
         self.drives: dict[str, tuple[Drive, Block | TranslationError | None]] = {}
@@ -67,17 +69,17 @@ class Taken:
             if drive.tree is not None:
                 self.nodes.announce(place, drive.tree)
                 block = self.nodes.read(drive.tree, place, strict=False)
-                if block.node_name is not None:
-                    self.nodes.users[block.node_name] = Origin(place, "")
         except TranslationError as error:
             drive, block = Drive(place), error
             words = option_list(option.value, place, flags=True) if option.name == "drive" else {}
             drive.id, drive.interface = words.get("id"), words.get("if")
+        if drive.interface is None:
+            drive.interface = _INTERFACES.get(self.machine.family, "ide")
+        if not isinstance(block, TranslationError):
+            self.interfaces.take(drive, self.machine)
         if drive.interface in ("pflash", "mtd"):
             self.notes.remark(place, "the machine's firmware or flash, and no disk")
             return
-        if drive.interface is None:
-            drive.interface = _INTERFACES.get(self.machine.family, "ide")
         if drive.interface == "xen":
             raise ArgumentError("this is one of Xen's disks, which QEMU itself has none of",
                                 place=place)  # fmt: skip
@@ -89,6 +91,12 @@ class Taken:
         if id in self.nodes.named:
             raise ArgumentError(f"'{id}' is the name of a node already", place=place)
         self.drives[id] = drive, block
+        if isinstance(block, TranslationError) or block is None:
+            return
+        if drive.interface == "none":
+            self.nodes.lend(id, block)
+        elif block.node_name is not None:
+            self.nodes.users[block.node_name] = Origin(place, "")
 
     def device(self, tree: dict[str, Any], place: Place) -> None:
         """Take a device, whatever it is; raises ArgumentError."""

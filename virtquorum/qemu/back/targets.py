@@ -13,13 +13,13 @@ from virtquorum.qemu.back.slots import default_index, letters
 from virtquorum.qemu.devices.reading import disk_index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from virtquorum.qemu.back.notes import Notes
     from virtquorum.qemu.back.place import Place
     from virtquorum.qemu.back.slots import Slot
 
-__all__ = ["PREFIXES", "Targets", "bus_by_target"]
+__all__ = ["PREFIXES", "Targets", "bus_by_target", "is_libvirts"]
 
 PREFIXES: Final = {
     "virtio": "vd", "scsi": "sd", "sata": "sd", "usb": "sd", "sd": "sd", "ide": "hd", "fdc": "fd",
@@ -36,10 +36,12 @@ _LIBVIRTS: Final = re.compile(
 class Targets:
     """The targets that are given out, each once."""
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, notes: Notes, reserved: Collection[str] = ()) -> None:
+        """``reserved`` are names that are given out only where the arguments say them."""
         self.notes = notes
+        self._reserved = frozenset(reserved)
         self._used: set[str] = set()
-        self._next: dict[str, int] = {}
+        self._next: dict[tuple[str, bool], int] = {}
 
     def name(
         self, slot: Slot, index: int | None, words: list[str | None], place: Place | None
@@ -55,10 +57,12 @@ class Targets:
                 self._used.add(one)
                 return one
         prefix = PREFIXES[slot.bus]
-        number = self._next.get(prefix, 0)
-        while f"{prefix}{letters(number)}" in self._used:
+        kind = prefix, place is None
+        number = self._next.get(kind, 0)
+        taken = self._used | self._reserved if place is not None else self._used
+        while f"{prefix}{letters(number)}" in taken:
             number += 1
-        self._next[prefix] = number
+        self._next[kind] = number
         name = f"{prefix}{letters(number)}"
         self._used.add(name)
         if place is not None:
@@ -84,6 +88,11 @@ def _candidates(slot: Slot, index: int | None, words: list[str | None]) -> Itera
         if disk_index(word) is not None:
             assert word is not None
             yield word
+
+
+def is_libvirts(id: str) -> bool:
+    """Whether libvirt makes ids like this one for devices."""
+    return _LIBVIRTS.fullmatch(id) is not None
 
 
 def bus_by_target(name: str) -> str:

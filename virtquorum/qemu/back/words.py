@@ -31,6 +31,11 @@ _OBJECT: Final = re.compile(r"\{")
 _QMP: Final = re.compile(
     r"""\{\s*["'](?:execute|exec-oob|arguments|id|return|error|QMP|event|timestamp|data|class)["']"""
 )
+#: A prompt of HMP, or its commands that are about disks.
+_HMP: Final = re.compile(
+    r"\(qemu\)|QEMU [0-9][^\n]* monitor -|"
+    r"(?:drive_add|drive_del|device_add|device_del|object_add|object_del|chardev-add)[ \t]+[^=\s]"
+)
 _OPTION_FIRST: Final = re.compile(r"\s*-")
 
 
@@ -78,6 +83,13 @@ def given_text(text: str, file: str = "<argument>") -> Given:
     at = len(text) - len(begin)
     if begin.startswith("["):
         return _array(text, at, lines)
+    if _HMP.match(begin):
+        raise ArgumentError(
+            "these are commands of the monitor for people (HMP), which are not read",
+            place=lines.place(at, 1, kind="command"),
+            remedy="give QEMU's arguments, or the commands as QMP has them: "
+            '{"execute": "blockdev-add", "arguments": {…}}',
+        )
     if "\0" in text:
         return _ended_by_nul(text)
     if starts := list(_START.finditer(text)):

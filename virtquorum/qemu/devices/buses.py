@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from virtquorum.qemu.devices.controllers import SCSI, USB, VIRTIO_SCSI, Ahci, IsaFdc, SpaprVscsi
 from virtquorum.qemu.devices.device import Device, PciDevice
 from virtquorum.qemu.devices.machine import Controller
-from virtquorum.qemu.devices.places import Places, kind_of
+from virtquorum.qemu.devices.pci import PciPlaces
 from virtquorum.qemu.devices.said import Said
-from virtquorum.qemu.qapi import properties
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,12 +38,12 @@ _CONTROLLER_SWITCHES: Final = (
 )  # fmt: skip
 
 
-class Plugs(Places):
+class Plugs(PciPlaces):
     """What one disk needs of the buses."""
 
     def _controller(self, type: str, index: int) -> Controller:
         """A listed controller, or the one that libvirt would add."""
-        listed = self.buses.of(type, index)
+        listed = self.listed(type, index)
         return listed[0] if listed else Controller(type=type, index=index)
 
     def scsi(self, index: int) -> tuple[str, str]:
@@ -72,7 +71,7 @@ class Plugs(Places):
             else:
                 cls = SCSI[model]
             if cls is SpaprVscsi:
-                self.buses.fixed.add(id)
+                self._fixed.add(id)
             self._plug(one, cls, said, id, self.modern(cls, said, one.address))
         return id, model
 
@@ -113,14 +112,7 @@ class Plugs(Places):
                 one.location,
                 "put the disk on another bus",
             )
-        fields = self.place(one.address, one.name, id or "")
-        lacking = [name for name in fields if name not in properties(cls)]
-        if lacking:
-            raise self.reading.refused(
-                f"{one.name} cannot have an address of type '{kind_of(one.address)}'",
-                one.location,
-                "leave the address out",
-            )
+        fields = self.place_of(one, cls, id or "")
         self._add(cls, said, {"id": id, **fields, **more})
 
     def sata(self, index: int) -> str:
@@ -135,7 +127,7 @@ class Plugs(Places):
 
     def usb(self, index: int, place: Location | None) -> str:
         """The id of the controller that makes a USB bus; its companions come with it."""
-        listed = self.buses.of("usb", index)
+        listed = self.listed("usb", index)
         if any(one.model == "none" for one in self.machine.controllers if one.type == "usb"):
             raise self.reading.refused(
                 "the domain has USB switched off", place, "remove the controller of model 'none'"
@@ -153,6 +145,11 @@ class Plugs(Places):
             raise self.reading.refused(
                 f"usb controller {index} is only companions", listed[0].location,
                 "add the USB 2 controller, 'ich9-ehci1'",
+            )  # fmt: skip
+        if len(masters) > 1:
+            raise self.reading.refused(
+                f"there are several usb controllers {index}", masters[1].location,
+                "give each its own index; only companions of 'ich9-ehci1' share one",
             )  # fmt: skip
         default = "usb" if index == 0 else f"usb{index}"
         id = self._alias(masters[0], default)

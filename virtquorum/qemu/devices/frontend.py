@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from virtquorum.model.disk import BareAddress, DriveAddress, UsbAddress
@@ -21,7 +22,7 @@ from virtquorum.qemu.devices.said import Said, said
 from virtquorum.qemu.qapi import properties
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from virtquorum.model.disk import Disk
     from virtquorum.model.location import Location
@@ -34,6 +35,7 @@ __all__ = ["Frontend", "Frontends"]
 #: Units of each controller, by libvirt's mapping of targets.
 _SCSI_UNITS: Final = 7
 _SATA_PORTS: Final = 6
+_USB_PORT: Final = re.compile(r"0{0,2}[1-9][0-9]{0,2}")
 
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
@@ -81,13 +83,20 @@ class Frontends:
         without a medium.  Raises TranslationError, and then no other disk
         notices that this one was asked for.
         """
+        frontend, commit = self.draft(disk, drive)
+        commit()
+        return frontend
+
+    def draft(self, disk: Disk, drive: str | None) -> tuple[Frontend, Callable[[], None]]:
+        """The frontend as ``of`` makes it, and what has to be called if the disk is taken.
+
+        Until then no other disk notices that this one was asked for.
+        """
         reading = Reading(disk)
         index = self._boot.index(reading)
         plugs = Plugs(self._buses, reading)
         draft = _Draft(plugs, disk, drive, index, self._boot.floppies)
-        frontend = draft.frontend()
-        plugs.commit()
-        return frontend
+        return draft.frontend(), plugs.commit
 
 
 class _Draft:
@@ -122,7 +131,7 @@ class _Draft:
             return self._sd_card(said_by_disk, notes)
         one = getattr(self, f"_{self.bus}")(said_by_disk)
         self.plugs.devices.append(one)
-        root, fixed = self.machine.root_bus, self.plugs.buses.fixed
+        root, fixed = self.machine.root_bus, self.plugs.fixed
         reasons = [why_not_running(one, root, fixed) for one in self.plugs.devices]
         return Frontend(
             objects=tuple(self.plugs.objects),
@@ -235,10 +244,11 @@ class _Draft:
 
     def _usb_port(self, text: str, bus: int, place: Location | None) -> str:
         ports = text.split(".")
-        if len(ports) > 4 or not all(one.isascii() and one.isdigit() and int(one) for one in ports):
+        if len(ports) > 4 or not all(_USB_PORT.fullmatch(one) for one in ports):
             raise self.reading.refused(
                 f"the USB port is '{text}'", place, "it is up to four numbers, '1' or '1.2'"
             )
+        text = ".".join(one.lstrip("0") for one in ports)
         who, what = f"disk '{self.disk.name}'", f"the USB port {text} of bus {bus}"
         self.plugs.take(("usb", bus, text), who, what, place, "give it another port")
         return text

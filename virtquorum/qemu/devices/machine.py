@@ -17,6 +17,7 @@ from virtquorum.xml.parse import _parse_node as parse_node
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from virtquorum.model.location import Location
     from virtquorum.xml.document import Element
     from virtquorum.xml.domain import Domain
 
@@ -94,6 +95,7 @@ class Controller(Described):
 class IoThreadEntry(Node):
     """An I/O thread of the domain, and the bounds of its pool."""
 
+    location: Location | None = None
     pool_min: int | None = None
     pool_max: int | None = None
 
@@ -110,13 +112,14 @@ class Machine:
     """A machine: its kind, its controllers, its I/O threads, what it boots from.
 
     ``iothreads`` is None where no domain says which there are, and any may be
-    named.  ``has_mmio`` says that some device has an address on a board's own
+    named; ``iothreads_wrong`` is what is wrong where the domain does not say
+    it in legible words.  ``has_mmio`` says that some device has an address on a board's own
     virtio bus.  ``boot`` holds the words of ``<os><boot dev=…/>`` in order;
     ``orders_elsewhere`` says that devices other than disks have a boot order.
     """
 
     __slots__ = ("arch", "boot", "boot_element", "controllers", "family", "has_mmio", "iothreads",
-                 "name", "orders_elsewhere")  # fmt: skip
+                 "iothreads_wrong", "name", "orders_elsewhere")  # fmt: skip
 
     def __init__(
         self,
@@ -129,12 +132,14 @@ class Machine:
         boot_element: Element | None = None,
         orders_elsewhere: bool = False,
         has_mmio: bool = False,
+        iothreads_wrong: TranslationError | None = None,
     ) -> None:
         self.arch = arch
         self.name = name or _DEFAULT.get(arch, "pc")
         self.family = _family(self.name, arch)
         self.controllers = tuple(controllers)
         self.iothreads = iothreads
+        self.iothreads_wrong = iothreads_wrong
         self.boot = boot
         self.boot_element = boot_element
         self.orders_elsewhere = orders_elsewhere
@@ -146,8 +151,7 @@ class Machine:
 
         A domain that names no machine has libvirt's default, which for x86 is
         'pc', and so has a bare ``<disk>``: it is also what QEMU takes when
-        nothing is said.  Raises TranslationError for an I/O thread without a
-        usable number.
+        nothing is said.
         """
         root = domain.document.root
         if root.name == "disk":
@@ -159,15 +163,17 @@ class Machine:
         devices = [one for devices in element.elements("devices") for one in devices.elements()]
         elsewhere = any(one.name != "disk" and one.elements("boot") for one in devices)
         addresses = [one for device in devices for one in device.elements("address")]
+        threads, wrong = _iothreads_or_why(element)
         return cls(
             name or words.get("machine"),
             words.get("arch", "x86_64"),
             controllers=[_controller(one) for one in devices if one.name == "controller"],
-            iothreads=_iothreads(element),
+            iothreads=threads,
             boot=tuple(one.attributes.get("dev", "") for one in boots) or ("hd",),
             boot_element=boots[0] if boots else None,
             orders_elsewhere=elsewhere,
             has_mmio=any(one.attributes.get("type") == "virtio-mmio" for one in addresses),
+            iothreads_wrong=wrong,
         )
 
     @property
@@ -206,17 +212,33 @@ def _controller(element: Element) -> Controller:
     return one
 
 
+def _iothreads_or_why(
+    domain: Element,
+) -> tuple[dict[int, IoThreadEntry], TranslationError | None]:
+    """The I/O threads, or what is wrong with them: only disks that use one need know."""
+    try:
+        return _iothreads(domain), None
+    except TranslationError as error:
+        return {}, error
+
+
 def _iothreads(domain: Element) -> dict[int, IoThreadEntry]:
     """The I/O threads by their numbers: those that are listed, filled up to how many there are."""
     found: dict[int, IoThreadEntry] = {}
     for ids in domain.elements("iothreadids"):
         for one in ids.elements("iothread"):
-            number = _count(one, one.attributes.get("id"), "the id of an iothread")
+            number = _count(one, one.attributes.get("id"), "the id of an iothread", least=1)
+            if number in found:
+                raise TranslationError(
+                    f"there are two iothreads of the id {number}",
+                    location=one,
+                    remedy="give each its own",
+                )
             pools = [
                 _count(one, one.attributes[name], name) if name in one.attributes else None
                 for name in ("thread_pool_min", "thread_pool_max")
             ]
-            found[number] = IoThreadEntry(pool_min=pools[0], pool_max=pools[1])
+            found[number] = IoThreadEntry(location=one, pool_min=pools[0], pool_max=pools[1])
     for one in domain.elements("iothreads"):
         count = _count(one, one.text.strip(), "the number of iothreads")
         free = (number for number in range(1, count + 1) if number not in found)
@@ -225,11 +247,11 @@ def _iothreads(domain: Element) -> dict[int, IoThreadEntry]:
     return found
 
 
-def _count(element: Element, text: str | None, what: str) -> int:
-    if text is None or re.fullmatch(r"[0-9]{1,9}", text) is None:
+def _count(element: Element, text: str | None, what: str, least: int = 0) -> int:
+    if text is None or re.fullmatch(r"[0-9]{1,9}", text) is None or int(text) < least:
         raise TranslationError(
             f"{what} is '{text or ''}'",
             location=element,
-            remedy="it is a whole number",
+            remedy=f"it is a whole number from {least}",
         )
     return int(text)

@@ -184,7 +184,7 @@ class Context:
                 "the host has no name", host.location, "say where the server is: name='…'"
             )
         if _NO_HOST.search(host.name):
-            login, at, name = host.name.rpartition("@")
+            _, at, name = host.name.rpartition("@")
             shown = f"…@{name}" if at else name
             remedy = "a login is said by <auth>" if at else None
             raise self.refused(f"'{shown}' is no name of a host", host.location, remedy)

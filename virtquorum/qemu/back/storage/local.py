@@ -11,12 +11,23 @@ from virtquorum.model.sources.dir import DirSource
 from virtquorum.model.sources.file import FileSource
 from virtquorum.model.sources.nvme import NvmeSource
 from virtquorum.qemu import graph
+from virtquorum.qemu.back.notes import Common
 
 if TYPE_CHECKING:
     from virtquorum.qemu.back.storage.context import Context
 
 __all__ = ["source"]
 
+_RELATIVE: Final = Common(
+    "'{name}' is relative to where QEMU is started; libvirt wants the whole path",
+    "these paths are relative to where QEMU is started, and libvirt wants whole ones",
+)
+_HOME: Final = Common(
+    "'{name}' is relative: what stands for '~' a shell puts there, and only where a word begins "
+    "with it; libvirt wants the whole path",
+    "these paths are relative: what stands for '~' a shell puts there, and only where a word "
+    "begins with it, and libvirt wants whole ones",
+)
 _PCI: Final = re.compile(r"([0-9a-fA-F]{1,8}):([0-9a-fA-F]{1,2}):([0-9a-fA-F]{1,2})\.([0-7])")
 
 
@@ -43,11 +54,10 @@ def _file(block: graph.File, context: Context, more: dict[str, Any]) -> FileSour
     place = context.place(block)
     if path.startswith("/dev/fdset/"):
         context.leave(block, "filename", path, "an fdset is known to this QEMU only")
+    elif path.startswith("~"):
+        context.notes.gather(_HOME, place, path)
     elif not path.startswith("/"):
-        context.notes.remark(
-            place,
-            f"'{path}' is relative to where QEMU is started; libvirt wants the whole path",
-        )
+        context.notes.gather(_RELATIVE, place, path)
     if block.pr_manager is not None:
         socket = context.objects.helper(block.pr_manager, place)
         more = more | {
