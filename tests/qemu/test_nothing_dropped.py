@@ -38,7 +38,8 @@ LUKS = (
 )
 HOST = "<host name='h' port='4444'/>"
 TUNE = (
-    "<iotune><read_iops_sec>7</read_iops_sec><write_bytes_sec_max>9</write_bytes_sec_max></iotune>"
+    "<iotune><read_iops_sec>7</read_iops_sec><write_bytes_sec>5</write_bytes_sec>"
+    "<write_bytes_sec_max>9</write_bytes_sec_max></iotune>"
 )
 BASE = "<backingStore type='file'><format type='raw'/><source file='/base'/></backingStore>"
 
