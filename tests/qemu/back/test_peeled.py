@@ -87,3 +87,15 @@ def test_the_granularity_of_discard_comes_back(value: int) -> None:
 def test_commands_that_may_change_a_disk_are_named(command: str) -> None:
     done = run("from-args", f'{{"execute":"{command}","arguments":{{}}}}')
     assert f"({command}): what this command changes is not followed" in done.err
+
+
+def test_a_drives_id_that_is_no_target_names_no_disk() -> None:
+    drive = "file=/a,format=raw,if=none,id=drive-virtio1"
+    done = run("from-args", "-drive", drive, "-device", "virtio-blk-pci,drive=drive-virtio1,id=v")
+    assert "<target dev='vda' bus='virtio'/>" in done.out
+    assert "nothing says what the disk is called: it is 'vda' here" in done.err
+
+
+def test_the_first_word_of_a_node_may_be_its_driver() -> None:
+    node = "raw,node-name=r,file.driver=file,file.filename=/a"
+    assert "<source file='/a'/>" in run("from-args", "-blockdev", node, *SHOWN).out

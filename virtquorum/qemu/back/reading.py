@@ -137,7 +137,7 @@ class _Reader:
         for option in options:
             if option.name == "blockdev":
                 with self._tolerant(self.nodes.broken, option):
-                    found.append((option.place, *_tree(option, None)))
+                    found.append((option.place, *_tree(option, "driver")))
         for place, tree, _ in found:
             self.nodes.announce(place, tree)
         return found
@@ -305,7 +305,7 @@ class _Reader:
             self.notes.remark(None, f"passed over, since they are not about disks: {names}")
 
 
-def _tree(option: Option, implied: str | None) -> tuple[dict[str, Any], bool]:
+def _tree(option: Option, implied: str) -> tuple[dict[str, Any], bool]:
     """An option's value as a tree, and whether it is JSON, where a number is a number."""
     place = option.place
     if option.value.startswith("{"):

@@ -74,7 +74,8 @@ def _candidates(slot: Slot, index: int | None, words: list[str | None]) -> Itera
     prefix = PREFIXES[slot.bus]
     for word in words:
         found = _OURS.fullmatch(word or "")
-        if found is not None and _LIBVIRTS.fullmatch(word or "") is None:
+        # Others call their drives 'drive-virtio1', which is no target of libvirt's.
+        if found is not None and disk_index(found[1]) is not None:
             yield found[1]
     if index is not None:
         yield f"{prefix}{letters(index)}"
