@@ -302,7 +302,11 @@ def test_bytes_that_are_no_text() -> None:
 def test_a_name_that_xml_cannot_hold() -> None:
     found = run("from-args", "--", "-drive", "file=/a\x01,format=raw,if=virtio")
     assert (found.code, found.out) == (1, "")
-    assert "U+0001 cannot be written in XML" in found.err
+    assert "disk 'vda': the character U+0001 cannot be written in XML" in found.err
+    both = ("-drive", "file=/a\x01,format=raw,if=virtio", "-drive", "file=/b,format=raw,if=virtio")
+    assert "with --keep-going" in run("from-args", *both).err
+    found = run("from-args", "--keep-going", *both)
+    assert (found.code, found.out.count("<source file='/b'/>")) == (1, 1)
 
 
 @pytest.mark.skipif(bool(missing()), reason=f"not installed: {missing()}")

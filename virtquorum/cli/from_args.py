@@ -90,24 +90,38 @@ def command(
     given = _given(words or [], streams)
     found = read(given, reserved=reserved, keep_going=keep_going)
     _say(found, streams)
-    if found.refused and not keep_going:
-        if found.disks:
+    disks, texts = _written(found.disks, streams)
+    refused = bool(found.refused) or len(disks) < len(found.disks)
+    if refused and not keep_going:
+        if disks:
             streams.note("the other disks are to be had with --keep-going")
         return Exit.FINDINGS
-    if not found.disks and not found.refused and not found.mistakes:
+    if not disks and not refused and not found.mistakes:
         streams.say("there are no disks in these arguments")
         return Exit.FINDINGS
     if into is None:
-        text = "".join(format_disk(disk) for disk in found.disks)
-        streams.write_bytes(text.encode("utf-8"))
+        streams.write_bytes("".join(texts).encode("utf-8"))
     else:
-        made = _put_into(into, found.disks, streams, replace=replace)
+        made = _put_into(into, disks, streams, replace=replace)
         for line in _shared(made):
             streams.note(line)
         streams.write_bytes(made.to_bytes())
     if found.mistakes:
         return Exit.UNREADABLE
-    return Exit.FINDINGS if found.refused or (strict and found.notes.left) else Exit.CLEAN
+    return Exit.FINDINGS if refused or (strict and found.notes.left) else Exit.CLEAN
+
+
+def _written(disks: Sequence[Disk], streams: Streams) -> tuple[list[Disk], list[str]]:
+    """The disks that XML can hold, and their XML; the others are said."""
+    kept: list[Disk] = []
+    texts: list[str] = []
+    for disk in disks:
+        try:
+            texts.append(format_disk(disk))
+            kept.append(disk)
+        except EditError as error:
+            streams.say(f"disk '{disk.name}': {error}")
+    return kept, texts
 
 
 def _given(words: Sequence[str], streams: Streams) -> Given:
