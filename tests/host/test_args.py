@@ -148,7 +148,10 @@ def test_what_is_not_known_without_libvirt(case: Case, daemon: str) -> None:
         "value is not known here; say where it may be written, --secrets-dir DIR, or name a file, "
         f"--secret {case.uuid}=file:PATH\n",
     )  # fmt: skip
-    given = ("--secret", f"{case.uuid}=file:/a", "--secret", "a, b=file:/b")
+    keys = case.secrets.parent / "a", case.secrets.parent / "b"
+    for one in keys:
+        one.touch()
+    given = ("--secret", f"{case.uuid}=file:{keys[0]}", "--secret", f"a, b=file:{keys[1]}")
     done = case.args("--connect", daemon, *given)
     assert (done.code, done.err) == (0, "")
     case.file.write_text(case.file.read_text().replace("type='volume'", "type='file'").replace(

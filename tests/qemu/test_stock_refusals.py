@@ -144,7 +144,7 @@ BY_US = {
     **{
         f"a host with '{one}'": (
             network("nbd", "", f"<host name='h{one}x'/>"),
-            f"'h{one}x' is no name of a host",
+            f"'{'…' if one == '@' else 'h'}{one}x' is no name of a host",  # not the login
         )
         for one in "/?#@,; "
     },
