@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
-from virtquorum.cli.inputs import MaxDepth, MaxSize, domains
+from virtquorum.cli.inputs import MaxDepth, MaxSize, named_disks, one_domain
 from virtquorum.cli.secrets import (
     files_not_here,
     provided,
@@ -17,7 +17,7 @@ from virtquorum.cli.secrets import (
     write_secrets,
 )
 from virtquorum.cli.streams import Exit, Streams
-from virtquorum.errors import EditError, InputError, TranslationError
+from virtquorum.errors import TranslationError
 from virtquorum.json_text import json_text
 from virtquorum.qemu.drive import shell_lines
 from virtquorum.qemu.qmp import is_shared
@@ -157,8 +157,8 @@ def command(
     """
     streams: Streams = context.obj
     shape = _shape(style, undo, as_json=as_json, oneline=oneline, nul=nul)
-    domain = _domain(path, streams, Limits(depth=max_depth, size=max_size))
-    chosen = _chosen(domain, disk or [])
+    domain = one_domain(path, streams, Limits(depth=max_depth, size=max_size), "arguments")
+    chosen = named_disks(domain, disk) if disk else None
     if len(domain.machine_disks) < len(domain.disks):
         streams.note("of the two domains in it, these are the first one's disks")
     version = read_version(target_qemu) if target_qemu is not None else None
@@ -194,23 +194,6 @@ def _shape(style: Style, undo: bool, *, as_json: bool, oneline: bool, nul: bool)
     if undo and style is not Style.QMP:
         raise typer.BadParameter("--undo is for --style qmp")
     return "json" if as_json else "oneline" if oneline else "nul" if nul else "lines"
-
-
-def _domain(path: str | None, streams: Streams, limits: Limits) -> Domain:
-    read = list(domains([path] if path is not None else [], streams, limits))
-    if len(read) != 1:
-        raise typer.BadParameter("the arguments are those of one domain; name one file")
-    (domain,) = read
-    if isinstance(domain, InputError):
-        raise domain
-    return domain
-
-
-def _chosen(domain: Domain, targets: Sequence[str]) -> list[Disk] | None:
-    try:
-        return [domain.disk(target) for target in targets] if targets else None
-    except EditError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 def _translated(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from virtquorum.cli.inputs import MaxDepth, MaxSize, domains
+from virtquorum.cli.inputs import MaxDepth, MaxSize, named_disks, one_domain
 from virtquorum.cli.secrets import secret as secret_of
 from virtquorum.cli.streams import Exit, Streams
-from virtquorum.errors import EditError, ImageError, InputError, UsageError
+from virtquorum.errors import ImageError, UsageError
 from virtquorum.images.made import REPORT_VERSION, image_json, summary, told
 from virtquorum.images.make import commands, make
 from virtquorum.images.plan import NO_PLAN, Request, plan_images
@@ -125,7 +125,7 @@ def command(
         copy_from=copy_from,
         secrets=_secrets(secret or []),
     )
-    domain = _domain(path, streams, Limits(depth=max_depth, size=max_size))
+    domain = one_domain(path, streams, Limits(depth=max_depth, size=max_size), "images")
     run = _Run(domain, streams, as_json=as_json)
     disks = _chosen(domain, disk or [])
     if copy_from is not None:
@@ -170,22 +170,9 @@ def _secrets(words: Sequence[str]) -> Secrets:
     return Secrets(files)
 
 
-def _domain(path: str | None, streams: Streams, limits: Limits) -> Domain:
-    read = list(domains([path] if path is not None else [], streams, limits))
-    if len(read) != 1:
-        raise typer.BadParameter("the images are those of one domain; name one file")
-    (domain,) = read
-    if isinstance(domain, InputError):
-        raise domain
-    return domain
-
-
 def _chosen(domain: Domain, targets: Sequence[str]) -> list[Disk]:
     """The disks of these targets, or all with a quorum."""
-    try:
-        named = [domain.disk(target) for target in targets]
-    except EditError as error:
-        raise typer.BadParameter(str(error)) from None
+    named = named_disks(domain, targets)
     found = [
         one
         for one in domain.disks

@@ -12,7 +12,7 @@ from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import EditError, LimitError, UnreadableError, VirtquorumError
 from virtquorum.model.disk import Disk
 from virtquorum.qemu.back.reading import read
-from virtquorum.qemu.back.words import given_text, given_words
+from virtquorum.qemu.back.words import LARGEST, given_text, given_words
 from virtquorum.qemu.devices.machine import Machine
 from virtquorum.xml.domain import Domain
 from virtquorum.xml.format import format_disk
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_LARGEST = 16 * 1024 * 1024
 _PCI = ("domain", "bus", "slot", "function")
 
 
@@ -129,9 +128,9 @@ def _given(words: Sequence[str], streams: Streams) -> Given:
         return given_words([_decoded(os.fsencode(word), "<arguments>") for word in words])
     if not words and streams.input.isatty():
         raise typer.BadParameter("give QEMU's arguments, or - for standard input")
-    raw = streams.input.read(_LARGEST + 1)
-    if len(raw) > _LARGEST:
-        raise LimitError(f"larger than {_LARGEST} bytes", file=STDIN)
+    raw = streams.input.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise LimitError(f"larger than {LARGEST} bytes", file=STDIN)
     return given_text(_decoded(raw, STDIN), STDIN)
 
 
@@ -165,16 +164,16 @@ def _domain(path: str, words: Sequence[str], streams: Streams) -> Domain:
             raise typer.BadParameter(
                 "--domain - reads the domain from standard input, so the arguments have to be words"
             )
-        name, raw = STDIN, streams.input.read(_LARGEST + 1)
+        name, raw = STDIN, streams.input.read(LARGEST + 1)
     else:
         name = file_name(path)
         try:
             with open(path, "rb") as file:
-                raw = file.read(_LARGEST + 1)
+                raw = file.read(LARGEST + 1)
         except OSError as error:
             raise UnreadableError.of(error, name) from None
-    if len(raw) > _LARGEST:
-        raise LimitError(f"larger than {_LARGEST} bytes", file=name)
+    if len(raw) > LARGEST:
+        raise LimitError(f"larger than {LARGEST} bytes", file=name)
     made = Domain.from_bytes(raw, name)
     root = made.document.root
     if root.name == "domain" and not root.elements("devices"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from virtquorum.cli.files import STDIN, file_name, nothing_found, xml_files
-from virtquorum.errors import InputError, UnreadableError, WrongRootError
+from virtquorum.errors import EditError, InputError, UnreadableError, WrongRootError
 from virtquorum.xml.document import Limits
 from virtquorum.xml.domain import Domain
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from virtquorum.cli.streams import Streams
+    from virtquorum.model.disk import Disk
 
-__all__ = ["MaxDepth", "MaxSize", "Paths", "domains"]
+__all__ = ["MaxDepth", "MaxSize", "Paths", "domains", "named_disks", "one_domain"]
 
 #: After so many files the progress is shown again.
 _STEP = 50
@@ -46,6 +47,29 @@ def domains(
         yield one
     if progress:
         streams.progress("")
+
+
+def one_domain(path: str | None, streams: Streams, limits: Limits, what: str) -> Domain:
+    """The only domain that a path names; ``what`` is what is wanted of it, for the message.
+
+    Raises a usage error if there is none or there are several, InputError if
+    it cannot be read.
+    """
+    read = list(domains([path] if path is not None else [], streams, limits))
+    if len(read) != 1:
+        raise typer.BadParameter(f"the {what} are those of one domain; name one file")
+    (domain,) = read
+    if isinstance(domain, InputError):
+        raise domain
+    return domain
+
+
+def named_disks(domain: Domain, targets: Sequence[str]) -> list[Disk]:
+    """The disks of targets that a person named; raises a usage error for one that is not there."""
+    try:
+        return [domain.disk(target) for target in targets]
+    except EditError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _domains(

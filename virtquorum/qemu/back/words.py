@@ -20,9 +20,19 @@ from virtquorum.qemu.back.shell import Lines, Word, shell_words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Arguments", "Command", "Commands", "Given", "Word", "given_text", "given_words"]
+__all__ = [
+    "LARGEST",
+    "Arguments",
+    "Command",
+    "Commands",
+    "Given",
+    "Word",
+    "given_text",
+    "given_words",
+]
 
-_LARGEST: Final = 16 * 1024 * 1024
+#: Characters that an input may have.
+LARGEST: Final = 16 * 1024 * 1024
 _START: Final = re.compile(r"^.*: starting up libvirt version.*$", re.MULTILINE)
 _CONTINUED: Final = re.compile(r"(?:.*\\\r?\n)*.*")
 _COMMAND: Final = re.compile(r"""\{\s*["'](?:execute|exec-oob)["']\s*:""")
@@ -76,8 +86,8 @@ def given_text(text: str, file: str = "<argument>") -> Given:
 
     Raises ArgumentError where it cannot be read, LimitError where it is too large.
     """
-    if len(text) > _LARGEST:
-        raise LimitError(f"larger than {_LARGEST} characters", file=file)
+    if len(text) > LARGEST:
+        raise LimitError(f"larger than {LARGEST} characters", file=file)
     lines = Lines(text, file)
     begin = text.lstrip()
     at = len(text) - len(begin)
