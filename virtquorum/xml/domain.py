@@ -14,6 +14,7 @@ from virtquorum.errors import EditError, InputError, WrongRootError
 from virtquorum.model.disk import Disk
 from virtquorum.model.image import LARGEST_THRESHOLD, Image, Quorum, Terminator
 from virtquorum.xml.document import DEFAULT_LIMITS, Document, Element, Limits
+from virtquorum.xml.layout import Splice, fitted, indentation, joined, line_end, lines_of, own_line
 from virtquorum.xml.parse import INDENT, parse_disk
 
 if TYPE_CHECKING:
@@ -155,12 +156,13 @@ class Domain:
 
         elements = self._disk_elements()
         if disks_only:
-            pads = [self._indentation(one.start) for one in elements]
-            return self._joined(
+            pads = [indentation(self.document, one.start) for one in elements]
+            return joined(
+                self.document.data,
                 [
                     (one.start, one.stop, self._fitted(format_disk(disk, pad), pad))
                     for one, disk, pad in zip(elements, self.disks, pads, strict=True)
-                ]
+                ],
             )
         document = self.document
         root = document.root
@@ -183,20 +185,20 @@ class Domain:
         if not isinstance(new, fits):
             raise EditError("a disk goes in the place of a disk, an image in the place of an image")
         element = self._element(old)
-        pad = self._indentation(element.start)
+        pad = indentation(self.document, element.start)
         text = self._fitted(self._written(new, pad), pad)
         edited = self._spliced([(element.start, element.stop, text)])
         gone = int(old == new)
         if isinstance(old, Image) and not isinstance(new, Disk):
             gone += _below(old, new)
-        return edited._holding(new, self, gone)
+        return edited._holding(new, self, element.start, gone)
 
     def remove(self, node: Disk | AnyImage) -> Domain:
         """Take out a disk, or a member or backing image."""
         element = self._element(node)
         if not isinstance(element.parent, Element):
             raise EditError(f"{element}: the root element cannot be removed")
-        return self._spliced([(*self._lines_of(element), "")])
+        return self._spliced([(*lines_of(element), "")])
 
     def insert(self, disk: Disk, *, before: Disk | None = None) -> Domain:
         """Add a disk, before another one or behind all others."""
@@ -226,7 +228,7 @@ class Domain:
             raise EditError(
                 f"a threshold is a number from 1 to {LARGEST_THRESHOLD}, not {threshold!r}"
             )
-        splices = [(*self._lines_of(one), "") for one in element.elements("threshold")]
+        splices = [(*lines_of(one), "") for one in element.elements("threshold")]
         spans = element.attribute_spans()
         if "threshold" in spans:
             _, start, stop = spans["threshold"]
@@ -302,28 +304,27 @@ class Domain:
 
     def _beside(self, element: Element, new: Disk | AnyImage, *, behind: bool) -> Domain:
         """Insert before or behind an element, on lines of its own if that has them."""
-        pad = self._indentation(element.start)
+        pad = indentation(self.document, element.start)
         text = self._fitted(self._written(new, pad), pad)
-        own_line = self._own_line(element.start)
-        between = self._line_end() + pad if own_line else ""
+        between = self._ending + pad if own_line(self.document, element.start) else ""
         if behind:
             at = element.stop
             splice = (at, at, between + text)
         else:
             at = element.start
             splice = (at, at, text + between)
-        return self._spliced([splice])._holding(new, self)
+        return self._spliced([splice])._holding(new, self, splice[0])
 
     def _into(self, parent: Element, new: Disk | AnyImage, behind: tuple[str, ...]) -> Domain:
         """Insert into an element that has none of its kind, behind children of these names."""
-        outer = self._indentation(parent.start)
+        outer = indentation(self.document, parent.start)
         pad = outer + INDENT
         text = self._fitted(self._written(new, pad), pad)
-        line_end = self._line_end()
+        line_end = self._ending
         earlier = [one for one in parent.elements() if one.name in behind]
         if earlier:
             at = earlier[-1].stop
-            splice = (at, at, line_end + self._indentation(earlier[-1].start) + text)
+            splice = (at, at, line_end + indentation(self.document, earlier[-1].start) + text)
         elif parent.close == parent.start:
             start, stop = parent.start, parent.stop
             tag = self.document.data[start:stop].decode("utf-8").removesuffix("/>").rstrip()
@@ -336,62 +337,20 @@ class Domain:
             rest = self.document.data[at : parent.close]
             end = "" if b"\n" in rest else line_end + outer
             splice = (at, at, line_end + pad + text + end)
-        return self._spliced([splice])._holding(new, self)
-
-    def _own_line(self, offset: int) -> bool:
-        """Whether a line, other than the first, has nothing before an offset."""
-        start = self._blank_before(offset)
-        return self.document.data[start - 1 : start] in (b"\n", b"\r")
-
-    def _indentation(self, offset: int) -> str:
-        """The white space before an offset on its line, '' if anything else is there."""
-        start = self._blank_before(offset)
-        alone = start == 0 or self._own_line(offset)
-        return self.document.data[start:offset].decode("ascii") if alone else ""
-
-    def _blank_before(self, offset: int) -> int:
-        """Where the blanks before an offset begin; the line itself may be the whole document."""
-        data = self.document.data
-        while offset > 0 and data[offset - 1] in b" \t":
-            offset -= 1
-        return offset
-
-    def _lines_of(self, element: Element) -> tuple[int, int]:
-        """The span of an element, with its line or lines if it has them to itself."""
-        data = self.document.data
-        start, stop = element.start, element.stop
-        if self._own_line(start):
-            end = stop
-            while end < len(data) and data[end : end + 1] in (b" ", b"\t"):
-                end += 1
-            for line_end in (b"\r\n", b"\n", b"\r"):
-                if data.startswith(line_end, end):
-                    return start - len(self._indentation(start)), end + len(line_end)
-        return start, stop
-
-    def _line_end(self) -> str:
-        if self._end is None:
-            self._end = "\r\n" if b"\r\n" in self.document.data else "\n"
-        return self._end
+        return self._spliced([splice])._holding(new, self, splice[0])
 
     def _fitted(self, text: str, pad: str) -> str:
-        """A formatted element as it goes into a line that begins with ``pad``."""
-        text = text.removeprefix(pad).removesuffix("\n")
-        return text.replace("\n", self._line_end()) if self._line_end() != "\n" else text
+        return fitted(text, pad, self._ending)
 
-    def _spliced(self, splices: Sequence[tuple[int, int, str | bytes]]) -> Domain:
+    @property
+    def _ending(self) -> str:
+        if self._end is None:
+            self._end = line_end(self.document)
+        return self._end
+
+    def _spliced(self, splices: Sequence[Splice]) -> Domain:
         """The document with other bytes in some places, read again."""
-        return self.with_data(self._joined(splices))
-
-    def _joined(self, splices: Sequence[tuple[int, int, str | bytes]]) -> bytes:
-        data = self.document.data
-        parts: list[bytes] = []
-        at = 0
-        for start, stop, new in sorted(splices, key=lambda splice: splice[:2]):
-            parts += [data[at:start], new.encode() if isinstance(new, str) else new]
-            at = stop
-        parts.append(data[at:])
-        return b"".join(parts)
+        return self.with_data(joined(self.document.data, splices))
 
     def with_data(self, data: bytes) -> Domain:
         """The document with other text, in the same encoding."""
@@ -410,25 +369,35 @@ class Domain:
                 f"{self.name}: the edited document cannot be read again: {error.message}"
             ) from error
 
-    def _holding(self, new: Disk | AnyImage, before: Domain, gone: int = 0) -> Domain:
+    def _holding(self, new: Disk | AnyImage, before: Domain, at: int, gone: int = 0) -> Domain:
         """This document, once it is sure that it holds one more of what was put in.
 
-        ``gone`` of them went with what was replaced.
+        ``at`` is the offset of the edit, ``gone`` of them went with what was replaced.
         """
-        if self._count(new) != before._count(new) - gone + 1:
+        if self._count(new, at) != before._count(new, at) - gone + 1:
             raise EditError(
                 f"{self.name}: what was written does not read back as the same "
                 f"{'disk' if isinstance(new, Disk) else 'image'}"
             )
         return self
 
-    def _count(self, node: Disk | AnyImage) -> int:
-        """How many disks, or images below others, are equal to one."""
+    def _count(self, node: Disk | AnyImage, at: int) -> int:
+        """How many disks, or images below others, are equal to one, other than around ``at``.
+
+        An image can be put into one that equals it, which then does so no longer.
+        """
         if isinstance(node, Disk):
             return sum(node == disk for disk in self.disks)
-        return sum(_below(disk.image, node) for disk in self.disks)
+        return sum(_below(disk.image, node, at) for disk in self.disks)
 
 
-def _below(top: Image, node: AnyImage) -> int:
-    """How many images below one are equal to another."""
-    return sum(node == below for image in top.walk() for below in image.below)
+def _below(top: Image, node: AnyImage, at: int | None = None) -> int:
+    """How many images below one are equal to another, other than those around an offset."""
+    found = [below for image in top.walk() for below in image.below if node == below]
+    return len(found) if at is None else sum(not _around(one, at) for one in found)
+
+
+def _around(node: AnyImage, at: int) -> bool:
+    """Whether the element of an image begins before an offset and ends behind it."""
+    element = node.location
+    return isinstance(element, Element) and element.start < at < element.stop
