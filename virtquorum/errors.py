@@ -8,6 +8,7 @@
      │    │    ├── LimitError           it is larger or deeper than the bound
      │    │    ├── ArgumentError        an argument for QEMU that cannot be read
      │    │    └── WrongRootError       well-formed, but no <domain>, <disk>, ...
+     │    ├── LoweredError         a lowered domain that is not as virtquorum wrote it
      │    └── ConfigurationError   it is a configuration or a baseline; a UsageError, too
      ├── UsageError           a command line or configuration that cannot be followed
      ├── EditError            an edit that this document cannot take
@@ -42,6 +43,7 @@ __all__ = [
     "InputError",
     "LibvirtError",
     "LimitError",
+    "LoweredError",
     "NotWellFormedError",
     "TranslationError",
     "UnreadableError",
@@ -105,6 +107,10 @@ class InputError(FileError):
 
 class ConfigurationError(FileError, UsageError):
     """A configuration file or a baseline that makes no sense."""
+
+
+class LoweredError(FileError):
+    """A lowered domain that is not as virtquorum wrote it: changed by hand, or by a newer one."""
 
 
 class UnreadableError(InputError):

@@ -16,8 +16,9 @@ ROOMS = {
     "qemu": {"model", "xml"},
     "report": {"model", "xml", "check"},
     "images": {"model", "xml"},
-    "host": {"model", "xml"},
-    "cli": {"model", "xml", "check", "qemu", "report", "images", "host"},
+    "stock": {"model", "xml", "qemu"},
+    "host": {"model", "xml", "check", "qemu", "images", "stock"},
+    "cli": {"model", "xml", "check", "qemu", "report", "images", "stock", "host"},
 }
 #: Modules beside the rooms, open to all; they import no room.
 COMMON = {"errors", "json_text", "printable", "schema_files"}
