@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from virtquorum.model.image import AnyImage
+    from virtquorum.xml.policy import Policy
 
 slowly = settings(
     deadline=None,
@@ -241,6 +242,55 @@ def test_set_threshold_writes_nothing_but_the_number(domain: Domain) -> None:
     unchanged_around(domain, edited, start, stop)
     assert edited.document.data[start:stop] == b'"3"'
     assert domain.set_threshold(first, 2) is domain
+
+
+_POLICIES = [
+    ("read_pattern", "fifo"),
+    ("read_pattern", "quorum"),
+    ("rewrite_corrupted", True),
+    ("rewrite_corrupted", False),
+    ("blkverify", True),
+    ("blkverify", None),
+    ("rewrite_corrupted", None),
+    ("read_pattern", None),
+]
+
+
+@pytest.mark.parametrize("number", _QUORUMS)
+@pytest.mark.parametrize(("name", "value"), _POLICIES)
+def test_set_policy(domain: Domain, number: int, name: Policy, value: str | bool | None) -> None:
+    node = quorums(domain)[number]
+    for handle in (node, quorum_of(node)):
+        edited = domain.set_policy(handle, name, value)
+        now = quorum_of(quorums(edited)[number])
+        assert now == replace(quorum_of(node), **{name: value})  # type: ignore[arg-type]
+        unchanged_around(domain, edited, element(node).start, element(node).stop)
+        assert edited.set_policy(quorums(edited)[number], name, value) is edited
+
+
+def test_set_policy_of_a_quorum_without_a_place_for_it() -> None:
+    text = "<disk type='quorum' threshold='1'>\n  <target dev='vda'/>\n</disk>"
+    domain = Domain.from_text(text)
+    assert domain.set_policy(domain.disks[0], "blkverify", None) is domain
+    edited = domain.set_policy(domain.disks[0], "blkverify", True)
+    assert edited.text.splitlines()[1] == "  <driver name='qemu' type='quorum' blkverify='on'/>"
+    with pytest.raises(EditError, match="no value for blkverify; values are: True, False"):
+        domain.set_policy(domain.disks[0], "blkverify", "on")
+
+
+def test_a_policy_comes_back_out_of_the_text_it_went_into() -> None:
+    text = "<disk type='quorum'>\n  <driver name='qemu' type=\"quorum\" />\n</disk>"
+    domain = Domain.from_text(text)
+    edited = domain.set_policy(domain.disks[0], "read_pattern", "fifo")
+    assert edited.text == text.replace('"quorum"', "\"quorum\" read_pattern='fifo'")
+    assert edited.set_policy(edited.disks[0], "read_pattern", None).text == text
+    bare = Domain.from_text("<disk type='quorum'/>")
+    made = bare.set_policy(bare.disks[0], "rewrite_corrupted", True)
+    assert made.text == (
+        "<disk type='quorum'>\n"
+        "  <driver name='qemu' type='quorum' rewrite_corrupted='on'/>\n"
+        "</disk>"
+    )
 
 
 @pytest.mark.parametrize("number", _QUORUMS)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from virtquorum.model.image import AnyImage
+    from virtquorum.xml.policy import Policy
 
 __all__ = ["ROOTS", "Domain"]
 
@@ -238,6 +239,18 @@ class Domain:
             stop = spans["type"][2]
             splices.append((stop, stop, f" threshold='{threshold}'"))
         return self._spliced(splices)
+
+    def set_policy(
+        self, quorum: Disk | Image | Quorum, name: Policy, value: str | bool | None
+    ) -> Domain:
+        """Change a quorum's policy, or take it out (None); see QEMU's quorum driver.
+
+        'read_pattern' is 'quorum' or 'fifo', 'rewrite_corrupted' and
+        'blkverify' are switches; any other value is an EditError.
+        """
+        from virtquorum.xml.policy import policy_splices
+
+        return self._spliced(policy_splices(self._quorum_element(quorum), name, value))
 
     def add_member(
         self, quorum: Disk | Image | Quorum, member: AnyImage, *, before: int | None = None
