@@ -13,7 +13,8 @@
      ├── UsageError           a command line or configuration that cannot be followed
      ├── EditError            an edit that this document cannot take
      ├── HostError            what libvirt or another program on the host says no to
-     │    └── LibvirtError         libvirt's own words, with its number of the error
+     │    ├── LibvirtError         libvirt's own words, with its number of the error
+     │    └── MonitorError         QEMU's own words to a monitor command
      └── DiskError            what cannot be done with a disk
           ├── ImageError           an image that cannot be made
           └── TranslationError     a disk that has no translation into QEMU arguments
@@ -30,6 +31,8 @@ from typing import TYPE_CHECKING
 from virtquorum.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from virtquorum.model.location import Location
 
 __all__ = [
@@ -44,6 +47,7 @@ __all__ = [
     "LibvirtError",
     "LimitError",
     "LoweredError",
+    "MonitorError",
     "NotWellFormedError",
     "TranslationError",
     "UnreadableError",
@@ -196,6 +200,23 @@ class LibvirtError(HostError):
         what = f"{self.what}: " if self.what else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
         return printable(f"{what}libvirt says: {self.text}{remedy}")
+
+
+class MonitorError(HostError):
+    """What a running QEMU says no to.
+
+    ``command`` is the monitor command as it was sent; ``kind`` is QEMU's
+    class of the error ('GenericError', 'CommandNotFound') and ``text`` its words.
+    """
+
+    def __init__(self, command: Mapping[str, object], *, kind: str, text: str) -> None:
+        super().__init__(command, text)
+        self.command = command
+        self.kind = kind
+        self.text = text
+
+    def __str__(self) -> str:
+        return printable(f"QEMU says to '{self.command.get('execute')}': {self.text}")
 
 
 class DiskError(VirtquorumError):

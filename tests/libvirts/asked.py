@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 import libvirt
-import libvirt_qemu  # type: ignore[import-untyped]
+import libvirt_qemu
 
 __all__ = [
     "attach", "create", "define", "destroy", "destroy_all", "detach", "devices", "events", "forget",

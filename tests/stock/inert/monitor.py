@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import libvirt_qemu  # type: ignore[import-untyped]
+import libvirt_qemu
 
 __all__ = ["ask", "frontends", "node_names", "qom_path", "write"]
 

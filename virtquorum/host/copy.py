@@ -1,0 +1,184 @@
+"""New members are filled while the guest runs: a block job copies the disk onto them.
+
+The job ``blockdev-mirror`` reads the disk, so every block that is copied has
+been voted on, and it takes what the guest writes meanwhile along.  When all is
+equal it is 'ready' and stays so, until the guest is paused and the job is
+ended: then the members hold what the disk holds.
+
+There can be one such job for a disk.  Several new members are filled together
+through a quorum over them that asks for all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from virtquorum.errors import HostError
+from virtquorum.host.change import MonitorCommand, Text
+from virtquorum.host.compare import key_of, name_of
+from virtquorum.host.live import LiveStep
+from virtquorum.host.monitor import wait_until
+from virtquorum.host.nodes import close
+from virtquorum.qemu.qmp import command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from virtquorum.host.change import Action, Course
+    from virtquorum.host.compare import Options
+    from virtquorum.host.monitor import Monitor
+    from virtquorum.json_text import Json
+
+__all__ = ["EndCopy", "StartCopy", "end", "job_of", "spread_of"]
+
+#: Seconds that QEMU may take to end a job.
+_ENDING: Final = 60.0
+
+
+class StartCopy(LiveStep):
+    """Copy a disk onto new members, and wait until they are equal.
+
+    ``source`` is the disk's top node, ``targets`` are the members' nodes.
+    """
+
+    words = "copy the disk to the new members"
+
+    def __init__(self, monitor: Monitor, source: str, targets: Sequence[str], alias: str) -> None:
+        super().__init__(monitor)
+        self.source = source
+        self.job = job_of(alias)
+        self._spread: list[Options] = []
+        self._target = targets[0]
+        if len(targets) > 1:
+            self._spread = [_spread(spread_of(alias), targets)]
+            self._target = name_of(self._spread[0])
+
+    @property
+    def _mirror(self) -> dict[str, Json]:
+        return {
+            "job-id": self.job,
+            "device": self.source,
+            "target": self._target,
+            "sync": "full",
+            # Else a guest that writes much would never let it become ready.
+            "copy-mode": "write-blocking",
+            "on-source-error": "report",
+            "on-target-error": "report",
+            "auto-dismiss": False,
+        }
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The commands."""
+        added = (MonitorCommand(command=command("blockdev-add", one)) for one in self._spread)
+        return (*added, MonitorCommand(command=command("blockdev-mirror", self._mirror)))
+
+    def do(self, course: Course) -> None:
+        """Copy; raises HostError with QEMU's reason if the job ends."""
+        if self.job in self.monitor.jobs():
+            raise HostError(
+                f"domain '{self.monitor.name}': the job '{self.job}' of an earlier change is still "
+                f"there; run 'virtquorum doctor {self.monitor.name}'"
+            )
+        for one in self._spread:
+            self.monitor.command("blockdev-add", **one)
+        self.monitor.command("blockdev-mirror", **self._mirror)
+        wait_until(lambda: self._is_ready(course), float("inf"), course.safe_point)
+
+    def _is_ready(self, course: Course) -> bool:
+        job = _running(self.monitor, self.job)
+        course.progress(int(job["current-progress"]), int(job["total-progress"]))
+        return bool(job["status"] == "ready")
+
+    def bring_back(self) -> None:
+        """End the job; what it has written stays in images that nobody votes with."""
+        end(self.monitor, self.job, force=True)
+        close(self.monitor, self._spread)
+
+
+class EndCopy(LiveStep):
+    """End the copying while the guest is paused: now the members are as the disk is."""
+
+    words = "end the copying"
+
+    def __init__(self, monitor: Monitor, copy: StartCopy) -> None:
+        super().__init__(monitor)
+        self.copy = copy
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The commands."""
+        ending: dict[str, Json] = {"device": self.copy.job}
+        return (
+            MonitorCommand(command=command("block-job-cancel", ending)),
+            Text(text="qemu: (the job is ready: it ends when all is equal)"),
+            MonitorCommand(command=command("job-dismiss", {"id": self.copy.job})),
+        )
+
+    def do(self, course: Course) -> None:
+        """End it; raises HostError if not all has been copied."""
+        job = _running(self.monitor, self.copy.job)
+        if job["status"] != "ready":
+            raise HostError(
+                f"domain '{self.monitor.name}': the copy is {job['status']} and not equal yet"
+            )
+        error = end(self.monitor, self.copy.job, force=False)
+        if error is not None:
+            raise _failed(self.monitor, error)
+        close(self.monitor, self.copy._spread)
+
+
+def end(monitor: Monitor, job: str, *, force: bool) -> str | None:
+    """End a job if it is there; what went wrong with it, in QEMU's words.
+
+    Without ``force`` a job that is ready makes all equal first.
+    """
+    found = monitor.jobs().get(job)
+    if found is None:
+        return None
+    if found["status"] not in ("concluded", "aborting"):
+        monitor.command("block-job-cancel", device=job, force=force)
+    if not wait_until(lambda: _is_concluded(monitor, job), _ENDING):
+        raise HostError(f"domain '{monitor.name}': the job '{job}' does not end")
+    error = monitor.jobs()[job].get("error")
+    monitor.command("job-dismiss", id=job)
+    return None if error is None else str(error)
+
+
+def _is_concluded(monitor: Monitor, job: str) -> bool:
+    return bool(monitor.jobs()[job]["status"] == "concluded")
+
+
+def _running(monitor: Monitor, job: str) -> Mapping[str, Any]:
+    """A job that runs; raises HostError if it has ended."""
+    found = monitor.jobs().get(job)
+    if found is None or found["status"] in ("aborting", "concluded", "null"):
+        raise _failed(monitor, "it was ended" if found is None else found.get("error"))
+    return found
+
+
+def _failed(monitor: Monitor, why: object) -> HostError:
+    return HostError(
+        f"domain '{monitor.name}': the copy was not finished, QEMU says: {why}; either the disk "
+        "cannot be read everywhere (too few members agree), or a new image cannot be written"
+    )
+
+
+def job_of(alias: str) -> str:
+    """The id of the job that copies a disk."""
+    return f"vq-copy-{key_of(alias)}"
+
+
+def spread_of(alias: str) -> str:
+    """The name of the quorum through which several members are filled."""
+    return f"vq-fill-{key_of(alias)}"
+
+
+def _spread(name: str, targets: Sequence[str]) -> Options:
+    """A quorum whose writes must succeed on all of its members."""
+    return {
+        "driver": "quorum",
+        "node-name": name,
+        "vote-threshold": len(targets),
+        "children": list(targets),
+    }

@@ -1,0 +1,184 @@
+"""What a live change is about to do, written down where it outlives this process.
+
+The intention is the first thing that a change writes and the last that it
+takes away.  Whoever finds one knows that a change was cut short, between which
+two graphs, and whether the guest ran:
+
+    <metadata>
+      <vqchange:change xmlns:vqchange='urn:virtquorum:change:1.0' version='1' kind='swap'
+                       alias='ua-vq-vda' ran='yes' old='[{…}]' new='[{…}]'/>
+    </metadata>
+
+It is in the live XML alone, so it goes when QEMU does.  ``old`` and ``new``
+are JSON: the flat lists of nodes (BlockdevOptions), null for a disk that is
+not there.  ``by`` is the process that makes the change; ``more`` is what else
+changes with the graph, in JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, cast
+
+from virtquorum.errors import HostError, LibvirtError
+from virtquorum.json_text import json_text
+from virtquorum.model.node import Node, node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from virtquorum.host.monitor import Monitor
+    from virtquorum.json_text import Json
+
+__all__ = ["NAMESPACE", "Flat", "Intent", "Intention", "Kind", "MetadataIntent"]
+
+NAMESPACE: Final = "urn:virtquorum:change:1.0"
+_PREFIX: Final = "vqchange"
+_VERSION: Final = "1"
+#: libvirt's VIR_ERR_NO_DOMAIN_METADATA.
+_NO_METADATA: Final = 80
+
+Kind: TypeAlias = Literal["swap", "attach", "detach"]
+_KINDS: Final = ("swap", "attach", "detach")
+#: A graph as a flat list of nodes, those below first; None for none.
+Flat: TypeAlias = "list[dict[str, Json]] | None"
+
+
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Intention(Node):
+    """A live change that is under way.
+
+    ``ran`` is whether the guest ran before it, ``alias`` the frontend's;
+    ``old`` and ``new`` are the graphs as JSON text.  ``by`` is the process
+    that makes it (author.Author as text), '' where that is not known;
+    ``more`` is a JSON object of what else changes:
+
+    - ``target``: the disk's, 'vdb';
+    - ``record``: the old and the new record of quorum disks, null for none;
+    - ``definition``: the old and the new disk in the definition, null for
+      none, and the target of the disk that follows it in each, null for none;
+      it is there only if the definition changes as well.
+    """
+
+    kind: Kind
+    alias: str
+    ran: bool
+    old: str
+    new: str
+    by: str = ""
+    more: str = "{}"
+
+    @classmethod
+    def of(cls, kind: Kind, alias: str, *, ran: bool, old: Flat, new: Flat) -> Intention:
+        """The intention to go from one graph to another."""
+        texts = [json_text(cast("Json", one), ascii_only=True) for one in (old, new)]
+        return cls(kind=kind, alias=alias, ran=ran, old=texts[0], new=texts[1])
+
+    @property
+    def graphs(self) -> tuple[Flat, Flat]:
+        """The old and the new graph."""
+        return json.loads(self.old), json.loads(self.new)
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What else changes; nothing where a later virtquorum spelled it otherwise."""
+        try:
+            found = json.loads(self.more)
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+class Intent(Protocol):
+    """Where the intention of a domain is kept; all methods may raise HostError."""
+
+    def write(self, intention: Intention) -> None:
+        """Keep it, in place of another."""
+
+    def clear(self) -> None:
+        """Forget it, if there is one."""
+
+    def read(self) -> Intention | None:
+        """The one that is kept, None if there is none."""
+
+
+class MetadataIntent:
+    """The intention in libvirt's metadata of the running domain.
+
+    Raises LibvirtError, and HostError for a note that this version cannot read.
+    """
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+
+    def write(self, intention: Intention) -> None:
+        """Keep it, in place of another."""
+        self._set(_spelled(intention))
+
+    def clear(self) -> None:
+        """Forget it, if there is one."""
+        if self._text() is not None:
+            self._set(None)
+
+    def read(self) -> Intention | None:
+        """The one that is kept, None if there is none."""
+        text = self._text()
+        return None if text is None else _read(text, self._monitor.name)
+
+    def _text(self) -> str | None:
+        try:
+            return str(self._call("read its metadata", "metadata", NAMESPACE))
+        except LibvirtError as error:
+            if error.code == _NO_METADATA:
+                return None
+            raise
+
+    def _set(self, text: str | None) -> None:
+        self._call("write its metadata", "setMetadata", text, _PREFIX, NAMESPACE)
+
+    def _call(self, what: str, name: str, *arguments: object) -> Any:
+        import libvirt
+
+        call: Callable[..., Any] = getattr(self._monitor.domain, name)
+        element, live = libvirt.VIR_DOMAIN_METADATA_ELEMENT, libvirt.VIR_DOMAIN_AFFECT_LIVE
+        return self._monitor.asked(what, lambda: call(element, *arguments, live))
+
+
+def _spelled(intention: Intention) -> str:
+    from virtquorum.xml.format import escape
+
+    attributes = {
+        "version": _VERSION,
+        "kind": intention.kind,
+        "alias": intention.alias,
+        "ran": "yes" if intention.ran else "no",
+        "old": intention.old,
+        "new": intention.new,
+        "by": intention.by,
+        "more": intention.more,
+    }
+    words = (f"{name}='{escape(value)}'" for name, value in attributes.items())
+    return f"<change {' '.join(words)}/>"
+
+
+def _read(text: str, domain: str) -> Intention:
+    """An intention as libvirt gives it back, without its namespace."""
+    from virtquorum.xml.document import Document
+
+    found = Document.from_text(text, domain).root.attributes
+    version, kind = found.get("version"), found.get("kind")
+    if version != _VERSION or kind not in _KINDS or not {"alias", "old", "new"} <= found.keys():
+        raise HostError(
+            f"domain '{domain}': the note of an unfinished change in its metadata, '{NAMESPACE}', "
+            f"is of version '{version}' and kind '{kind}', which is not understood here; use the "
+            "virtquorum that wrote it"
+        )
+    return Intention(
+        kind=cast("Kind", kind),
+        alias=found["alias"],
+        ran=found.get("ran") == "yes",
+        old=found["old"],
+        new=found["new"],
+        by=found.get("by", ""),
+        more=found.get("more", "{}"),
+    )

@@ -1,0 +1,183 @@
+"""The steps of a live change: the guest paused, and the note of what is under way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from virtquorum.errors import HostError, LibvirtError
+from virtquorum.host.author import this_process
+from virtquorum.host.change import Asked, Step
+from virtquorum.host.intent import NAMESPACE, Flat, Intention
+from virtquorum.host.monitor import GoneError
+from virtquorum.json_text import json_text
+
+if TYPE_CHECKING:
+    from virtquorum.host.change import Action, Course
+    from virtquorum.host.intent import Intent, Kind
+    from virtquorum.host.monitor import Monitor
+    from virtquorum.json_text import Json
+
+__all__ = ["Clear", "LiveStep", "Resume", "Suspend", "Write", "is_running"]
+
+#: libvirt's virDomainState.
+_RUNNING: Final = 1
+_PAUSED: Final = 3
+_STATES: Final = {
+    0: "in no known state", 2: "blocked", 4: "shutting down", 5: "shut off", 6: "crashed",
+    7: "suspended by its own power management",
+}  # fmt: skip
+
+
+def is_running(monitor: Monitor) -> bool:
+    """Whether the guest runs, and is not paused; raises HostError in any other state."""
+    state = monitor.asked("look at its state", monitor.domain.state)[0]
+    if state not in (_RUNNING, _PAUSED):
+        raise HostError(
+            f"domain '{monitor.name}' is {_STATES.get(state, f'in state {state}')}; a disk of a "
+            "live domain is changed while it is running or paused"
+        )
+    return bool(state == _RUNNING)
+
+
+class LiveStep(Step):
+    """A step that changes what QEMU has: with QEMU all of it is gone."""
+
+    words: ClassVar[str] = ""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self.monitor = monitor
+
+    @property
+    def title(self) -> str:
+        """What the step does, in a few words."""
+        return self.words
+
+    def undo(self) -> None:
+        """Bring back what was before; a QEMU that is gone has nothing to be undone."""
+        try:
+            self.bring_back()
+        except GoneError as error:
+            if error.gone != "domain":
+                raise
+
+    def bring_back(self) -> None:
+        """Bring back what was before."""
+
+
+class Write(LiveStep):
+    """Write down what is going to be changed."""
+
+    words = "write down what is going to be changed"
+
+    def __init__(
+        self, monitor: Monitor, intent: Intent, kind: Kind, alias: str, old: Flat, new: Flat
+    ) -> None:
+        super().__init__(monitor)
+        self.intent = intent
+        self.intention = Intention.of(kind, alias, ran=False, old=old, new=new)
+        #: What else changes, for whoever finds the note: see Intention.
+        self.more: dict[str, Json] = {}
+        self._is_ours = True
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """Where it is written."""
+        return (Asked(call=f"metadata --live {self.monitor.name} {NAMESPACE} --set '<change …/>'"),)
+
+    def do(self, course: Course) -> None:
+        """Write it; refuse where there is a note of a change that was cut short."""
+        found = self.intent.read()
+        self._is_ours = found is None
+        if found is not None:
+            raise HostError(
+                f"domain '{self.monitor.name}': a change of the disk '{found.alias}' was begun and "
+                f"is not finished; wait for it, or run 'virtquorum doctor {self.monitor.name}'"
+            )
+        kept = self.intention
+        ran = is_running(self.monitor)
+        self.intention = Intention(
+            kind=kept.kind,
+            alias=kept.alias,
+            ran=ran,
+            old=kept.old,
+            new=kept.new,
+            by=str(this_process()),
+            more=json_text(self.more, ascii_only=True),
+        )
+        self.intent.write(self.intention)
+
+    def bring_back(self) -> None:
+        """Take our note away, and no other."""
+        if self._is_ours:
+            self.intent.clear()
+
+
+class Clear(LiveStep):
+    """Take the note of the change away again."""
+
+    words = "take away the note of what was going to be changed"
+
+    def __init__(self, monitor: Monitor, intent: Intent) -> None:
+        super().__init__(monitor)
+        self.intent = intent
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """Where it was written."""
+        return (Asked(call=f"metadata --live {self.monitor.name} {NAMESPACE} --remove"),)
+
+    def do(self, course: Course) -> None:
+        """Take it away."""
+        self.intent.clear()
+
+
+class Suspend(LiveStep):
+    """Pause the guest, if it runs."""
+
+    words = "pause the guest"
+
+    def __init__(self, monitor: Monitor) -> None:
+        super().__init__(monitor)
+        self.ran = False
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The call."""
+        return (Asked(call=f"suspend {self.monitor.name}"),)
+
+    def do(self, course: Course) -> None:
+        """Pause it; QEMU waits for what is being read and written."""
+        self.ran = is_running(self.monitor)
+        if self.ran:
+            self.monitor.asked("suspend", self.monitor.domain.suspend)
+
+    def bring_back(self) -> None:
+        """Let it run, if it ran."""
+        if self.ran and not is_running(self.monitor):
+            self.monitor.asked("resume", self.monitor.domain.resume)
+
+
+class Resume(LiveStep):
+    """Let the guest run, if it ran before; from here on it writes to the new disk only."""
+
+    words = "let the guest run again"
+    final = True
+
+    def __init__(self, monitor: Monitor, suspend: Suspend) -> None:
+        super().__init__(monitor)
+        self.suspend = suspend
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The call."""
+        return (Asked(call=f"resume {self.monitor.name}"),)
+
+    def do(self, course: Course) -> None:
+        """Resume it; an error of a guest that runs nevertheless is none."""
+        if not self.suspend.ran:
+            return
+        try:
+            self.monitor.asked("resume", self.monitor.domain.resume)
+        except LibvirtError:
+            if not is_running(self.monitor):
+                raise

@@ -1,0 +1,202 @@
+"""A live change that was cut short, brought to its end or taken back.
+
+Its process was killed, or lost libvirt.  What it was about to do is in its
+note (``intent``), and what it has done is seen in QEMU.  A graph that is whole
+stays: after a change the guest may have written to the new one.  Otherwise the
+guest is paused, or never ran on, so the old one is built again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from virtquorum.errors import HostError
+from virtquorum.host.change import Asked, Text
+from virtquorum.host.compare import Difference, name_of
+from virtquorum.host.copy import end, job_of, spread_of
+from virtquorum.host.live import Clear, LiveStep, is_running
+from virtquorum.host.nodes import close_node, differences, point, size_of
+from virtquorum.host.swap import stand_in
+from virtquorum.model.node import Node, node
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from virtquorum.host.change import Action, Course, Step
+    from virtquorum.host.compare import Options
+    from virtquorum.host.intent import Intent, Intention
+    from virtquorum.host.monitor import Monitor
+
+__all__ = ["Goal", "Mending", "mend"]
+
+#: Which state a change that was cut short is brought to.
+Goal: TypeAlias = Literal["old", "new"]
+
+
+@node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class Mending(Node):
+    """How a change that was cut short ends: in the old state or the new one, by which steps."""
+
+    goal: Goal
+    intention: Intention
+    steps: tuple[Any, ...]
+
+
+def mend(monitor: Monitor, intent: Intent) -> Mending | None:
+    """What mends the change that the domain has a note of; None if it has none.
+
+    Only looks.  Raises HostError for a note that cannot be read.
+    """
+    intention = intent.read()
+    if intention is None:
+        return None
+    is_running(monitor)
+    old, new = intention.graphs
+    goal = _goal(monitor, intention, old, new)
+    wanted = (old if goal == "old" else new) or []
+    steps: list[Step] = [_Job(monitor, intention)]
+    if wanted and differences(monitor, intention.alias, wanted):
+        steps.append(_Rebuild(monitor, intention, wanted))
+    steps.append(_Resume(monitor, ran=intention.ran))
+    steps.append(_Tidy(monitor, intention, wanted))
+    steps.append(Clear(monitor, intent))
+    return Mending(goal=goal, intention=intention, steps=tuple(steps))
+
+
+def _goal(
+    monitor: Monitor,
+    intention: Intention,
+    old: Sequence[Options] | None,
+    new: Sequence[Options] | None,
+) -> Goal:
+    """The state that is there already, or is the nearer one."""
+    is_there = intention.alias in monitor.devices()
+    match intention.kind:
+        case "attach":
+            # Nobody but the guest can take a device out again; the quorum was opened before it.
+            return "new" if is_there else "old"
+        case "detach":
+            return "old" if is_there else "new"
+        case "swap":
+            assert old is not None
+            assert new is not None
+            if not differences(monitor, intention.alias, old):
+                return "old"
+            return "old" if differences(monitor, intention.alias, new) else "new"
+
+
+class _MendingStep(LiveStep):
+    """A step that is not undone: what it has mended stays mended, and it can be begun again."""
+
+    def __init__(self, monitor: Monitor, intention: Intention) -> None:
+        super().__init__(monitor)
+        self.intention = intention
+
+    def bring_back(self) -> None:
+        """Say that it is not as before."""
+        raise HostError("what was mended stays so, and the rest can be tried again")
+
+
+class _Job(_MendingStep):
+    """End the copying, if it goes on."""
+
+    words = "end what is still being copied"
+
+    def do(self, course: Course) -> None:
+        """Cancel the job."""
+        end(self.monitor, job_of(self.intention.alias), force=True)
+
+    def bring_back(self) -> None:
+        """Nothing: without its change the job was of no use."""
+
+
+class _Rebuild(_MendingStep):
+    """Build a graph below the disk anew, of what there is of it and what there is not."""
+
+    words = "build the disk's graph anew"
+
+    def __init__(self, monitor: Monitor, intention: Intention, wanted: Sequence[Options]) -> None:
+        super().__init__(monitor, intention)
+        self.wanted = wanted
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What is done."""
+        return (
+            Asked(call=f"suspend {self.monitor.name}"),
+            Text(text=f"qemu: blockdev-del, blockdev-add, qom-set: {name_of(self.wanted[-1])}"),
+        )
+
+    def do(self, course: Course) -> None:
+        """Pause the guest, point its disk at the stand-in, and build; raises HostError."""
+        monitor, alias = self.monitor, self.intention.alias
+        if is_running(monitor):
+            monitor.asked("suspend", monitor.domain.suspend)
+        frontend = monitor.needed_frontend(alias)
+        if frontend.node is not None and self.intention.kind == "swap":
+            size = size_of(monitor.nodes(), frontend.node, monitor.name)
+            between = stand_in(alias, size)
+            if name_of(between) not in monitor.nodes():
+                monitor.command("blockdev-add", **between)
+            point(monitor, alias, name_of(between))
+            old, new = self.intention.graphs
+            stays = Difference.of(old or [], new or []).kept
+            _close_all(monitor, _names(self.intention) - set(stays))
+        there = monitor.nodes()
+        for one in self.wanted:
+            if name_of(one) not in there:
+                monitor.command("blockdev-add", **one)
+        point(monitor, alias, name_of(self.wanted[-1]))
+        if found := differences(monitor, alias, self.wanted):
+            raise HostError(f"domain '{monitor.name}': {'; '.join(found)}")
+
+
+class _Resume(LiveStep):
+    """Let the guest run, if it ran before the change."""
+
+    words = "let the guest run again, if it ran"
+    final = True
+
+    def __init__(self, monitor: Monitor, *, ran: bool) -> None:
+        super().__init__(monitor)
+        self.ran = ran
+
+    def do(self, course: Course) -> None:
+        """Resume it."""
+        if self.ran and not is_running(self.monitor):
+            self.monitor.asked("resume", self.monitor.domain.resume)
+
+
+class _Tidy(_MendingStep):
+    """Close what belongs to neither the disk as it is nor another."""
+
+    words = "close what the change has left"
+
+    def __init__(self, monitor: Monitor, intention: Intention, wanted: Sequence[Options]) -> None:
+        super().__init__(monitor, intention)
+        self.wanted = wanted
+
+    def do(self, course: Course) -> None:
+        """Close it."""
+        needed = {name_of(one) for one in self.wanted}
+        alias = self.intention.alias
+        brief = {name_of(stand_in(alias, 0)), spread_of(alias)}
+        _close_all(self.monitor, (_names(self.intention) | brief) - needed)
+
+
+def _names(intention: Intention) -> set[str]:
+    """The nodes of both graphs."""
+    return {name_of(one) for graph in intention.graphs for one in graph or []}
+
+
+def _close_all(monitor: Monitor, names: Collection[str]) -> None:
+    """Close nodes, those above before those below, if they are open."""
+    left = names & monitor.nodes().keys()
+    while left:
+        below = {child for parent, _, child in monitor.edges() if parent in left}
+        tops = left - below
+        if not tops:
+            raise HostError(f"domain '{monitor.name}': nodes stand on each other: {sorted(left)}")
+        for name in sorted(tops):
+            close_node(monitor, name)
+        left -= tops

@@ -1,0 +1,335 @@
+"""The steps of a live change in the block graph: nodes, objects, a disk pointed at a node."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from virtquorum.errors import HostError, MonitorError
+from virtquorum.host.change import MonitorCommand, Text
+from virtquorum.host.compare import edges, name_of
+from virtquorum.host.live import LiveStep
+from virtquorum.host.monitor import wait_until
+from virtquorum.qemu.objects import object_options
+from virtquorum.qemu.qmp import command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from virtquorum.host.change import Action, Course
+    from virtquorum.host.compare import Options
+    from virtquorum.host.monitor import Monitor
+    from virtquorum.qemu.objects import QemuObject
+
+__all__ = [
+    "AddObjects",
+    "CloseNodes",
+    "OpenNodes",
+    "Point",
+    "RemoveObjects",
+    "Verify",
+    "close",
+    "close_node",
+    "differences",
+    "point",
+    "size_of",
+]
+
+#: Seconds.
+_MOMENT: Final = 2.0
+#: A quorum's options that QEMU shows, and what it has for one that was not given.
+_POLICIES: Final[Mapping[str, object]] = {
+    "vote-threshold": None,
+    "read-pattern": "quorum",
+    "rewrite-corrupted": False,
+    "blkverify": False,
+}
+
+
+class AddObjects(LiveStep):
+    """Give QEMU the objects that it has not."""
+
+    words = "give QEMU the objects that the disk leans on"
+
+    def __init__(self, monitor: Monitor, objects: Sequence[QemuObject]) -> None:
+        super().__init__(monitor)
+        self.objects = objects
+        self._added: list[str] = []
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The commands."""
+        return tuple(
+            MonitorCommand(command=command("object-add", object_options(one)))
+            for one in self.objects
+        )
+
+    def do(self, course: Course) -> None:
+        """Add those that are not there."""
+        there = self.monitor.objects()
+        for one in self.objects:
+            if one.id not in there:
+                self._added.append(one.id)
+                self.monitor.command("object-add", **object_options(one))
+
+    def bring_back(self) -> None:
+        """Take away those that were added."""
+        there = self.monitor.objects()
+        for name in reversed(self._added):
+            if name in there:
+                self.monitor.command("object-del", id=name)
+
+
+class RemoveObjects(LiveStep):
+    """Take away objects that no disk leans on any more."""
+
+    words = "take away the objects that nothing leans on any more"
+
+    def __init__(self, monitor: Monitor, names: Sequence[str]) -> None:
+        super().__init__(monitor)
+        self.names = names
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The commands."""
+        return tuple(
+            MonitorCommand(command=command("object-del", {"id": one})) for one in self.names
+        )
+
+    def do(self, course: Course) -> None:
+        """Remove those that are there."""
+        there = self.monitor.objects()
+        for name in self.names:
+            if name in there:
+                self.monitor.command("object-del", id=name)
+
+
+class OpenNodes(LiveStep):
+    """Open block nodes; those below come first."""
+
+    def __init__(self, monitor: Monitor, nodes: Sequence[Options], words: str) -> None:
+        super().__init__(monitor)
+        self.nodes = nodes
+        self._words = words
+        self._ours: Sequence[Options] = ()
+
+    @property
+    def title(self) -> str:
+        """What is opened."""
+        return self._words
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The commands."""
+        return tuple(MonitorCommand(command=command("blockdev-add", one)) for one in self.nodes)
+
+    def do(self, course: Course) -> None:
+        """Open them all; a node of a name that is taken is refused by QEMU."""
+        taken = self.monitor.nodes().keys() & {name_of(one) for one in self.nodes}
+        if taken:
+            raise HostError(
+                f"domain '{self.monitor.name}': QEMU has a node '{min(taken)}' already; run "
+                f"'virtquorum doctor {self.monitor.name}' if a change was cut short"
+            )
+        self._ours = self.nodes
+        for one in self.nodes:
+            course.safe_point()
+            self.monitor.command("blockdev-add", **one)
+
+    def bring_back(self) -> None:
+        """Close those that it opened."""
+        close(self.monitor, self._ours)
+
+
+class CloseNodes(LiveStep):
+    """Close block nodes, given with those below first; those that are closed already stay so."""
+
+    def __init__(self, monitor: Monitor, nodes: Sequence[Options], words: str) -> None:
+        super().__init__(monitor)
+        self.nodes = nodes
+        self._words = words
+
+    @property
+    def title(self) -> str:
+        """What is closed."""
+        return self._words
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The commands."""
+        return tuple(
+            MonitorCommand(command=command("blockdev-del", {"node-name": name_of(one)}))
+            for one in reversed(self.nodes)
+        )
+
+    def do(self, course: Course) -> None:
+        """Close them, the topmost first."""
+        close(self.monitor, self.nodes)
+
+    def bring_back(self) -> None:
+        """Open those again that are closed."""
+        there = self.monitor.nodes()
+        for one in self.nodes:
+            if name_of(one) not in there:
+                self.monitor.command("blockdev-add", **one)
+
+
+def close(monitor: Monitor, nodes: Sequence[Options]) -> None:
+    """Close those nodes that are open, the topmost first."""
+    there = monitor.nodes()
+    for one in reversed(nodes):
+        if name_of(one) in there:
+            close_node(monitor, name_of(one))
+
+
+def close_node(monitor: Monitor, name: str) -> None:
+    """Close a node; QEMU lets go of it a moment after the device that had it is gone."""
+    try:
+        monitor.command("blockdev-del", **{"node-name": name})
+    except MonitorError:
+        if not monitor.is_used(name) or not wait_until(lambda: not monitor.is_used(name), _MOMENT):
+            raise
+        monitor.command("blockdev-del", **{"node-name": name})
+
+
+class Point(LiveStep):
+    """Point a disk of the guest at another node.
+
+    ``before`` is the node that it has.  QEMU 7.2 aborts when a disk is pointed
+    at the node that it has already, and it takes one of another size without
+    a word, so both are looked at first.
+    """
+
+    def __init__(self, monitor: Monitor, alias: str, before: str, after: str) -> None:
+        super().__init__(monitor)
+        self.alias = alias
+        self.before = before
+        self.after = after
+
+    @property
+    def title(self) -> str:
+        """Where it is pointed."""
+        return f"point the disk '{self.alias}' at '{self.after}'"
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The command."""
+        path = f"/machine/peripheral/{self.alias}"
+        arguments = {"path": path, "property": "drive", "value": self.after}
+        return (MonitorCommand(command=command("qom-set", {**arguments})),)
+
+    def do(self, course: Course) -> None:
+        """Point it, and look whether it is."""
+        point(self.monitor, self.alias, self.after)
+
+    def bring_back(self) -> None:
+        """Point it back, if it is not there."""
+        point(self.monitor, self.alias, self.before)
+
+
+def point(monitor: Monitor, alias: str, name: str) -> None:
+    """Point a disk at a node, unless it is; raises HostError where the sizes differ."""
+    found = monitor.needed_frontend(alias)
+    if found.node == name:
+        return
+    nodes = monitor.nodes()
+    sizes = [size_of(nodes, one, monitor.name) for one in (found.node, name) if one is not None]
+    if len(set(sizes)) > 1:
+        raise HostError(
+            f"domain '{monitor.name}': the disk '{alias}' has {sizes[0]} bytes and the node "
+            f"'{name}' {sizes[1]}; a disk does not change its size under a guest"
+        )
+    monitor.command("qom-set", path=found.path, property="drive", value=name)
+    if (now := monitor.needed_frontend(alias).node) != name:
+        raise HostError(
+            f"domain '{monitor.name}': the disk '{alias}' was pointed at '{name}' and is at '{now}'"
+        )
+
+
+def size_of(nodes: dict[str, dict[str, object]], name: str, domain: str) -> int:
+    """A node's virtual size in bytes; raises HostError if there is no such node."""
+    image = nodes.get(name, {}).get("image")
+    if not isinstance(image, dict):
+        raise HostError(
+            f"domain '{domain}': QEMU has no block node '{name}'; run 'virtquorum doctor {domain}'"
+        )
+    return int(image["virtual-size"])
+
+
+class Verify(LiveStep):
+    """Look whether QEMU has a graph, and a disk is at its top."""
+
+    words = "see that QEMU has what it should have"
+
+    def __init__(self, monitor: Monitor, alias: str, nodes: Sequence[Options]) -> None:
+        super().__init__(monitor)
+        self.alias = alias
+        self.nodes = nodes
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What is looked at."""
+        looked = "query-named-block-nodes, x-debug-query-block-graph, query-block"
+        return (Text(text=f"qemu: {looked}"),)
+
+    def do(self, course: Course) -> None:
+        """Raise HostError for what differs."""
+        if found := differences(self.monitor, self.alias, self.nodes):
+            raise HostError(f"domain '{self.monitor.name}': {'; '.join(found)}")
+
+
+def differences(monitor: Monitor, alias: str, nodes: Sequence[Options]) -> list[str]:
+    """What QEMU has otherwise than a flat list of nodes below a disk says."""
+    found = []
+    there, frontend = monitor.nodes(), monitor.frontend(alias)
+    top = name_of(nodes[-1])
+    if frontend is None:
+        found.append(f"QEMU has no disk with the alias '{alias}'")
+    elif frontend.node != top:
+        found.append(f"the disk '{alias}' is at the node '{frontend.node}', not at '{top}'")
+    for one in nodes:
+        name = name_of(one)
+        if name not in there:
+            found.append(f"there is no node '{name}'")
+        elif (driver := there[name]["drv"]) != one["driver"]:
+            found.append(f"the node '{name}' is of the driver '{driver}', not '{one['driver']}'")
+        else:
+            found += _option_differences(one, there[name])
+    return found + _edge_differences(monitor, nodes)
+
+
+def _option_differences(one: Options, seen: Mapping[str, Any]) -> list[str]:
+    """What of a node's options QEMU shows, and has otherwise."""
+    expected: dict[str, object] = {}
+    shown: dict[str, object] = {}
+    if "read-only" in one:
+        expected["read-only"], shown["read-only"] = one["read-only"], seen["ro"]
+    if one["driver"] == "quorum" and (options := _shown_options(seen)) is not None:
+        for key, default in _POLICIES.items():
+            expected[key], shown[key] = one.get(key, default), options.get(key, default)
+    return [
+        f"{key} of the node '{name_of(one)}' is {shown[key]}, not {value}"
+        for key, value in expected.items()
+        if shown[key] != value
+    ]
+
+
+def _shown_options(seen: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The options of a node as its file name has them; QEMU cuts a name after 4095 bytes."""
+    kind, _, text = str(seen["image"]["filename"]).partition(":")
+    try:
+        found = json.loads(text) if kind == "json" else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _edge_differences(monitor: Monitor, nodes: Sequence[Options]) -> list[str]:
+    seen, expected = monitor.edges(), edges(nodes)
+    quorums = {name_of(one) for one in nodes if one["driver"] == "quorum"}
+    found = [
+        f"'{child}' is not the {place} of '{parent}'"
+        for parent, place, child in sorted(expected - seen)
+    ]
+    more = {edge for edge in seen - expected if edge[0] in quorums}
+    return found + [f"'{child}' is the {place} of '{parent}'" for parent, place, child in more]
