@@ -100,7 +100,7 @@ def test_nothing_is_written_to_take_disks_away(tmp_path: Path) -> None:
 
 
 def test_an_embedded_driver_has_nothing_to_ask_for(over_tls: Path) -> None:
-    done = run("args", "--connect", "qemu:///embed?root=/r", over_tls)
+    done = run("args", "--disks-only", "--connect", "qemu:///embed?root=/r", over_tls)
     assert (done.code, done.err) == (
         3,
         "virtquorum: the connection 'qemu:///embed?root=/r': an embedded driver has no volumes "

@@ -140,7 +140,7 @@ def test_what_is_not_known_without_libvirt(case: Case, daemon: str) -> None:
         "volume 'v' of the pool 'p' is; have it asked, --connect URI, or name the file or device "
         "that it is\n",
     )  # fmt: skip
-    done = case.args("--connect", daemon)
+    done = case.args("--disks-only", "--connect", daemon)
     place = case.place("<secret type='passphrase' uuid")
     assert (done.code, done.out, done.err) == (
         1, "",
@@ -152,7 +152,7 @@ def test_what_is_not_known_without_libvirt(case: Case, daemon: str) -> None:
     for one in keys:
         one.touch()
     given = ("--secret", f"{case.uuid}=file:{keys[0]}", "--secret", f"a, b=file:{keys[1]}")
-    done = case.args("--connect", daemon, *given)
+    done = case.args("--disks-only", "--connect", daemon, *given)
     assert (done.code, done.err) == (0, "")
     case.file.write_text(case.file.read_text().replace("type='volume'", "type='file'").replace(
         "pool='p' volume='v'", "file='/v'"))  # fmt: skip
@@ -166,7 +166,7 @@ def test_what_is_not_known_without_libvirt(case: Case, daemon: str) -> None:
 
 
 def test_a_given_secret_comes_before_libvirts(case: Case, daemon: str) -> None:
-    options = ("--connect", daemon, "--secrets-dir", case.secrets)
+    options = ("--disks-only", "--connect", daemon, "--secrets-dir", case.secrets)
     done = case.args(*options, "--secret", f"{case.uuid}=object:mine")
     assert (done.code, done.err) == (0, "")
     assert "key-secret=mine" in done.out
@@ -176,7 +176,7 @@ def test_a_given_secret_comes_before_libvirts(case: Case, daemon: str) -> None:
 def test_what_libvirt_says_no_to(case: Case, daemon: str) -> None:
     """Its words, with the disk, the place, and the way out; nothing is written."""
     text = case.file.read_text()
-    options = ("--connect", daemon, "--secrets-dir", case.secrets)
+    options = ("--disks-only", "--connect", daemon, "--secrets-dir", case.secrets)
     for old, new, place, said in (
         ("pool='p'", "pool='q'", "<source pool", "the pool 'q': libvirt says: Storage pool not "
          "found: no storage pool with matching name 'q'; 'virsh pool-list --all' has those that "
@@ -201,7 +201,7 @@ def test_one_image_by_two_names_is_no_two_members(case: Case, daemon: str) -> No
     again = member(f"<source file='{volume}'/>", "file", "qcow2")
     given = member("<source pool='p' volume='v'/>", "volume", "qcow2")
     case.file.write_text(domain(voting(given, again)))
-    done = case.args("--connect", daemon)
+    done = case.args("--disks-only", "--connect", daemon)
     assert done.code == 1
     assert "this image is a member already, and would vote twice" in done.err
 
@@ -213,7 +213,7 @@ def test_a_login_beside_a_volume_is_said_to_be_nothing(case: Case, daemon: str) 
         domain(f"<disk type='volume'><driver type='qcow2'/>{volume}{login}"
                "<target dev='vda' bus='virtio'/></disk>")
     )  # fmt: skip
-    done = case.args("--connect", daemon)
+    done = case.args("--disks-only", "--connect", daemon)
     assert done.code == 0
     assert done.err == (
         f"virtquorum: note: {case.place('<domain').removesuffix(':1')}:"
@@ -227,7 +227,7 @@ def test_a_file_as_a_unit_to_pass_through(case: Case, daemon: str) -> None:
         domain("<disk type='volume' device='lun'><driver type='raw'/><source pool='p' volume='v'/>"
                "<target dev='sda' bus='scsi'/></disk>")
     )  # fmt: skip
-    done = case.args("--connect", daemon)
+    done = case.args("--disks-only", "--connect", daemon)
     assert done.code == 1
     assert done.err.endswith(
         "disk 'sda': device='lun' needs a block device of the host, or an iSCSI unit, and the "
@@ -241,7 +241,7 @@ def test_a_file_as_a_unit_to_pass_through(case: Case, daemon: str) -> None:
 def test_a_user_whom_libvirt_does_not_let_in(case: Case, daemon: str) -> None:
     reachable(case.file.parent)
     case.file.chmod(0o644)
-    done = as_nobody("args", "--connect", daemon, case.file)
+    done = as_nobody("args", "--disks-only", "--connect", daemon, case.file)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith(f"virtquorum: the connection '{daemon}': libvirt says: ")
     assert "Permission denied; run it as root, or as a user whom libvirt lets in" in done.stderr

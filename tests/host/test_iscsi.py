@@ -68,7 +68,7 @@ def test_qemu_reads_a_volume_with_a_login(
     file, folder = tmp_path / "d.xml", tmp_path / "secrets"
     file.write_text(domain(DISK))
     folder.mkdir()
-    done = run("args", "--connect", daemon, "--secrets-dir", folder, "--json", file)
+    done = run("args", "--disks-only", "--connect", daemon, "--secrets-dir", folder, "--json", file)
     assert (done.code, done.err) == (0, "")
     assert PASSWORD.decode() not in done.out
     assert f"portal={portal}" in done.out

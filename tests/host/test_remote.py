@@ -69,7 +69,8 @@ def test_volumes_and_secrets_of_another_machine(
     usage = "<usage type='volume'><volume>x</volume></usage>"
     with secrets(host, (usage, b"value")), pool(host, described("dir", there), "v"):
         assert not there.exists()
-        done = run("args", "--connect", remote, "--secrets-dir", folder, "--json", file)
+        asked = ("--disks-only", "--connect", remote, "--secrets-dir", folder)
+        done = run("args", "--json", *asked, file)
     assert (done.code, done.err) == (0, "")
     (written,) = folder.iterdir()
     assert written.read_bytes() == b"value"
@@ -83,7 +84,7 @@ def test_a_machine_that_is_not_known(remote: str, tmp_path: Path) -> None:
     file = tmp_path / "d.xml"
     file.write_text(domain(DISK))
     (tmp_path / "ssh").write_text(_SSH.format(home=tmp_path / "home", known="none"))
-    done = run("args", "--connect", remote, file)
+    done = run("args", "--disks-only", "--connect", remote, file)
     assert (done.code, done.out) == (3, "")
     assert done.err.startswith(f"virtquorum: the connection '{remote}': libvirt says: ")
     assert "Host key verification failed" in done.err

@@ -34,6 +34,21 @@ _HELP = """Quorum disks for libvirt's users: check, show, format and translate d
   virtquorum args domain.xml                the arguments for QEMU
   virtquorum from-args -hda disk.qcow2      arguments back into XML
   virtquorum create --size 10G domain.xml   the missing images
+  virtquorum lower domain.xml               a domain that stock libvirt runs
+  virtquorum lift domain.xml                the quorum domain behind it
+
+On a libvirt (--connect URI; virsh's own if left out):
+
+\b
+  virtquorum define domain.xml              it becomes one of libvirt's
+  virtquorum edit web                       its XML, with the quorum disks
+  virtquorum start web                      with a look at the images before
+  virtquorum list --all                     what there is, and where the members are
+  virtquorum diff web web.xml               is the file what libvirt has?
+  virtquorum patch web set vda --threshold 3   disks and members changed
+  virtquorum convert web vda --members /b/web.raw --format raw   a disk into a quorum
+  virtquorum doctor web                     what a crash has left, mended
+  also: dumpxml, shutdown, destroy, undefine
 
 Exit codes: 0 clean, 1 findings or differences, 2 usage or configuration,
 3 input that cannot be read or is no domain XML.
@@ -73,7 +88,10 @@ def command_line(names: Sequence[str]) -> typer.Typer:
     app.callback()(_root)
     for name in names:
         module = import_module(f"virtquorum.cli.{name.replace('-', '_')}")
-        app.command(name, short_help=SHORT[name])(module.command)
+        if hasattr(module, "app"):  # a command of several
+            app.add_typer(module.app, name=name, short_help=SHORT[name])
+        else:
+            app.command(name, short_help=SHORT[name])(module.command)
     return app
 
 
@@ -96,7 +114,8 @@ def _usage(error: TyperException, streams: Streams) -> int:
     message = message.removeprefix("Invalid value: ").rstrip(".").replace(". Did", "; did")
     message = message[:1].lower() + message[1:]
     if message.startswith("no such command") and not message.endswith("?"):
-        message += f"; commands are: {', '.join(COMMANDS)}"
+        known = getattr(context.command, "commands", COMMANDS) if context else COMMANDS
+        message += f"; commands are: {', '.join(known)}"
     name = context.command_path if context is not None else "virtquorum"
     end = " " if message.endswith("?") else "; "
     streams.say(f"{message}{end}see '{name} --help'")

@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from virtquorum.cli.inputs import MaxDepth, MaxSize, named_disks, one_domain
-from virtquorum.cli.secrets import (
-    files_not_here,
-    provided,
-    secrets_without_use,
-    write_secrets,
-)
+from virtquorum.cli.secrets import hand_out, provided
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import TranslationError
 from virtquorum.json_text import json_text
@@ -27,10 +22,10 @@ from virtquorum.qemu.version import read_version
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from virtquorum.model.disk import Disk
-    from virtquorum.qemu.provided import Provided
+    from virtquorum.qemu.provided import Lookup, Provided
     from virtquorum.qemu.qmp import Command
     from virtquorum.xml.domain import Domain
 
@@ -52,12 +47,17 @@ def command(
     path: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PATH|-]", help="A file, or - for standard input.", show_default=False
+            metavar="[PATH|-|DOMAIN]",
+            help="A file, or - for standard input; with --connect a domain of libvirt's as well.",
+            show_default=False,
         ),
     ] = None,
     style: Annotated[
-        Style, typer.Option("--style", help="How to spell the block graph.")
-    ] = Style.DRIVE,
+        Style | None,
+        typer.Option(
+            "--style", help="How to spell the block graph; drive if not said.", show_default=False
+        ),
+    ] = None,
     disk: Annotated[
         list[str] | None,
         typer.Option(
@@ -122,10 +122,14 @@ def command(
         typer.Option(
             "--connect",
             metavar="URI",
-            help="The libvirt to ask for volumes and secrets.",
+            help="The libvirt to ask for volumes and secrets, and for the whole command line.",
             show_default=False,
         ),
     ] = None,
+    disks_only: Annotated[
+        bool,
+        typer.Option("--disks-only", help="With --connect: the disks' arguments and no others."),
+    ] = False,
     target_qemu: Annotated[
         str | None,
         typer.Option(
@@ -138,13 +142,17 @@ def command(
     max_depth: Annotated[int, MaxDepth] = DEFAULT_LIMITS.depth,
     max_size: Annotated[int, MaxSize] = DEFAULT_LIMITS.size,
 ) -> int:
-    """Print the arguments that give QEMU a domain's disks.
+    """Print the arguments that give QEMU a domain's disks, or its whole command line.
 
     Of each disk its block graph and the guest's device, with the controllers
     that this needs; no format that the XML leaves open is guessed, and no
     password is printed. --style drive makes one -drive of a disk, with
     id=drive-TARGET; blockdev makes one -blockdev of each node; qmp makes a
     JSON list of commands for a monitor.
+
+    With --connect, and nothing that chooses or spells disks, it is the whole
+    command line of a domain, a file's or libvirt's own, as libvirt translates
+    it, with the quorums in it: args --connect qemu:///system web.
 
     \b
       virtquorum args domain.xml
@@ -156,8 +164,21 @@ def command(
     cannot be read or is no domain XML, or no connection to libvirt.
     """
     streams: Streams = context.obj
+    limits = Limits(depth=max_depth, size=max_size)
+    about_disks = style or disk or no_frontend or undo or keep_going or disks_only
+    style = style or Style.DRIVE
     shape = _shape(style, undo, as_json=as_json, oneline=oneline, nul=nul)
-    domain = one_domain(path, streams, Limits(depth=max_depth, size=max_size), "arguments")
+    if connect is not None and not about_disks:
+        return _whole(
+            path,
+            connect,
+            shape,
+            lambda lookup: provided(secret or [], tls_dir, tls_secret, secrets_dir, lookup),
+            read_version(target_qemu) if target_qemu is not None else None,
+            limits,
+            streams,
+        )
+    domain = one_domain(path, streams, limits, "arguments")
     chosen = named_disks(domain, disk) if disk else None
     if len(domain.machine_disks) < len(domain.disks):
         streams.note("of the two domains in it, these are the first one's disks")
@@ -180,9 +201,35 @@ def command(
         whole = len(found) == len(domain.machine_disks)
         streams.write_bytes(_commands(undone(_undone(found, whole, streams))))
         return Exit.FINDINGS if refused else Exit.CLEAN
-    _provide(found, given, streams, all_disks=not refused and chosen is None)
+    graphs = [one.built for one in found if one.built is not None]
+    hand_out(graphs, given, streams, all_disks=not refused and chosen is None)
     streams.write_bytes(_printed(found, style, shape))
     return Exit.FINDINGS if refused else Exit.CLEAN
+
+
+def _whole(
+    word: str | None,
+    uri: str,
+    shape: _Shape,
+    provide: Callable[[Lookup | None], Provided],
+    version: tuple[int, int] | None,
+    limits: Limits,
+    streams: Streams,
+) -> int:
+    """Print the command line of a whole domain; returns the exit code."""
+    from virtquorum.cli.command_line import notes, printed, whole_domain
+    from virtquorum.host import connect
+    from virtquorum.host.native import native
+
+    with connect(uri) as host:
+        domain = whole_domain(word, host, streams, limits)
+        given = provide(host.lookup)
+        found = native(host, domain, provided=given, version=version)
+    hand_out([one.built for one in found.lowerings], given, streams)
+    for note in notes(found):
+        streams.note(note)
+    streams.write_bytes(printed(found.line, shape))
+    return Exit.CLEAN
 
 
 def _shape(style: Style, undo: bool, *, as_json: bool, oneline: bool, nul: bool) -> _Shape:
@@ -225,20 +272,6 @@ def _translated(
         for remark in one.remarks:
             streams.note(f"{about} {remark}")
     return found, refused
-
-
-def _provide(
-    found: list[Translated], given: Provided, streams: Streams, *, all_disks: bool
-) -> None:
-    """Write the secrets' files, and say which other files are wanted or were given in vain."""
-    files = [file for one in found if one.built is not None for file in one.built.files]
-    objects = [made for one in found if one.built is not None for made in one.built.objects]
-    write_secrets(files)
-    for path in files_not_here(objects, [path for path, _ in files]):
-        streams.note(f"QEMU will read '{path}', and there is no such file on this machine")
-    if all_disks:
-        for key in secrets_without_use(given, objects):
-            streams.note(f"no disk needs the secret '{key}'")
 
 
 def _undone(found: list[Translated], whole: bool, streams: Streams) -> list[Command]:

@@ -17,13 +17,22 @@ from virtquorum.qemu.provided import Provided, SecretFile, SecretObject
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from virtquorum.cli.streams import Streams
     from virtquorum.model.image import AnySource
     from virtquorum.model.parts import Secret
     from virtquorum.model.sources.volume import VolumeSource
+    from virtquorum.qemu.build import Built
     from virtquorum.qemu.objects import QemuObject
     from virtquorum.qemu.provided import Lookup
 
-__all__ = ["files_not_here", "provided", "secret", "secrets_without_use", "write_secrets"]
+__all__ = [
+    "files_not_here",
+    "hand_out",
+    "provided",
+    "secret",
+    "secrets_without_use",
+    "write_secrets",
+]
 
 _ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 
@@ -92,6 +101,30 @@ def provided(
         lookup=lookup,
         **more,
     )
+
+
+def hand_out(
+    graphs: Iterable[Built],
+    given: Provided,
+    streams: Streams,
+    *,
+    write: bool = True,
+    all_disks: bool = True,
+) -> None:
+    """Write the secrets' files, and say which other files are wanted or were given in vain.
+
+    What was given in vain is only known of ``all_disks``.
+    """
+    built = list(graphs)
+    files = [file for one in built for file in one.files]
+    objects = [made for one in built for made in one.objects]
+    if write:
+        write_secrets(files)
+    for path in files_not_here(objects, [path for path, _ in files]):
+        streams.note(f"QEMU will read '{path}', and there is no such file on this machine")
+    if all_disks:
+        for key in secrets_without_use(given, objects):
+            streams.note(f"no disk needs the secret '{key}'")
 
 
 def files_not_here(objects: Iterable[QemuObject], written: Iterable[str]) -> list[str]:

@@ -244,6 +244,8 @@ class ChangeError(HostError):
         what = "interrupted" if isinstance(self.cause, Interrupted) else str(self.cause)
         doctor = f"'virtquorum doctor {self.domain}' mends it"
         match self.state:
+            case "old" if isinstance(self.cause, GoneError) and self.cause.gone == "domain":
+                text = f"cannot {self.step}: {what}; its QEMU has ended, the rest is as before"
             case "old":
                 text = f"cannot {self.step}: {what}; all is as it was before"
             case "new":

@@ -57,7 +57,8 @@ class Intention(Node):
     - ``record``: the old and the new record of quorum disks, null for none;
     - ``definition``: the old and the new disk in the definition, null for
       none, and the target of the disk that follows it in each, null for none;
-      it is there only if the definition changes as well.
+      it is there only if the definition changes as well;
+    - ``closed``: nodes that are in the way of the new graph, not of the old.
     """
 
     kind: Kind

@@ -8,7 +8,6 @@ from virtquorum.errors import HostError, LibvirtError
 from virtquorum.host.author import this_process
 from virtquorum.host.change import Asked, Step
 from virtquorum.host.intent import NAMESPACE, Flat, Intention
-from virtquorum.host.monitor import GoneError
 from virtquorum.json_text import json_text
 
 if TYPE_CHECKING:
@@ -56,8 +55,8 @@ class LiveStep(Step):
         """Bring back what was before; a QEMU that is gone has nothing to be undone."""
         try:
             self.bring_back()
-        except GoneError as error:
-            if error.gone != "domain":
+        except HostError:
+            if not self.monitor.has_ended():
                 raise
 
     def bring_back(self) -> None:

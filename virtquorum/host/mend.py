@@ -8,9 +8,12 @@ guest is paused, or never ran on, so the old one is built again.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from virtquorum.errors import HostError
+from virtquorum.host.author import this_process
 from virtquorum.host.change import Asked, Text
 from virtquorum.host.compare import Difference, name_of
 from virtquorum.host.copy import end, job_of, spread_of
@@ -20,17 +23,19 @@ from virtquorum.host.swap import stand_in
 from virtquorum.model.node import Node, node
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from virtquorum.host.change import Action, Course, Step
     from virtquorum.host.compare import Options
     from virtquorum.host.intent import Intent, Intention
     from virtquorum.host.monitor import Monitor
 
-__all__ = ["Goal", "Mending", "mend"]
+__all__ = ["Goal", "Mending", "Recorded", "close_all", "mend", "mending_steps"]
 
 #: Which state a change that was cut short is brought to.
 Goal: TypeAlias = Literal["old", "new"]
+#: The steps that bring what is written down to a state.
+Recorded: TypeAlias = Callable[["Goal", "Intention"], Sequence["Step"]]
 
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
@@ -42,10 +47,12 @@ class Mending(Node):
     steps: tuple[Any, ...]
 
 
-def mend(monitor: Monitor, intent: Intent) -> Mending | None:
+def mend(monitor: Monitor, intent: Intent, recorded: Recorded | None = None) -> Mending | None:
     """What mends the change that the domain has a note of; None if it has none.
 
-    Only looks.  Raises HostError for a note that cannot be read.
+    ``recorded`` gives the steps that bring to the same state what is written
+    down of the disk; they come before the guest runs again.  Only looks.
+    Raises HostError for a note that cannot be read.
     """
     intention = intent.read()
     if intention is None:
@@ -54,13 +61,30 @@ def mend(monitor: Monitor, intent: Intent) -> Mending | None:
     old, new = intention.graphs
     goal = _goal(monitor, intention, old, new)
     wanted = (old if goal == "old" else new) or []
+    more = recorded(goal, intention) if recorded is not None else ()
+    steps = mending_steps(monitor, intent, intention, wanted, more)
+    claim = _Claim(monitor, intent, intention)
+    return Mending(goal=goal, intention=intention, steps=(claim, *steps))
+
+
+def mending_steps(
+    monitor: Monitor,
+    intent: Intent,
+    intention: Intention,
+    wanted: Sequence[Options],
+    recorded: Sequence[Step] = (),
+) -> list[Step]:
+    """The steps that give a disk a graph, whatever is there, and take the note away."""
     steps: list[Step] = [_Job(monitor, intention)]
     if wanted and differences(monitor, intention.alias, wanted):
         steps.append(_Rebuild(monitor, intention, wanted))
-    steps.append(_Resume(monitor, ran=intention.ran))
-    steps.append(_Tidy(monitor, intention, wanted))
-    steps.append(Clear(monitor, intent))
-    return Mending(goal=goal, intention=intention, steps=tuple(steps))
+    return [
+        *steps,
+        *recorded,
+        _Resume(monitor, ran=intention.ran),
+        _Tidy(monitor, intention, wanted),
+        Clear(monitor, intent),
+    ]
 
 
 def _goal(
@@ -97,6 +121,28 @@ class _MendingStep(LiveStep):
         raise HostError("what was mended stays so, and the rest can be tried again")
 
 
+class _Claim(_MendingStep):
+    """Write down that it is this process that is at it now."""
+
+    words = "write down who mends it"
+
+    def __init__(self, monitor: Monitor, intent: Intent, intention: Intention) -> None:
+        super().__init__(monitor, intention)
+        self.intent = intent
+
+    def do(self, course: Course) -> None:
+        """Write it; refuse where another process has been quicker."""
+        found = self.intent.read()
+        if found != self.intention:
+            raise HostError(
+                f"domain '{self.monitor.name}': the change is another one meanwhile; look again"
+            )
+        self.intent.write(replace(self.intention, by=str(this_process())))
+
+    def bring_back(self) -> None:
+        """Nothing: the change is the same."""
+
+
 class _Job(_MendingStep):
     """End the copying, if it goes on."""
 
@@ -130,6 +176,8 @@ class _Rebuild(_MendingStep):
     def do(self, course: Course) -> None:
         """Pause the guest, point its disk at the stand-in, and build; raises HostError."""
         monitor, alias = self.monitor, self.intention.alias
+        if not differences(monitor, alias, self.wanted):
+            return  # with the job went what was in the way
         if is_running(monitor):
             monitor.asked("suspend", monitor.domain.suspend)
         frontend = monitor.needed_frontend(alias)
@@ -141,7 +189,8 @@ class _Rebuild(_MendingStep):
             point(monitor, alias, name_of(between))
             old, new = self.intention.graphs
             stays = Difference.of(old or [], new or []).kept
-            _close_all(monitor, _names(self.intention) - set(stays))
+            wrong = self.intention.known.get("closed") or []
+            close_all(monitor, (_names(self.intention) - set(stays)) | set(wrong))
         there = monitor.nodes()
         for one in self.wanted:
             if name_of(one) not in there:
@@ -181,7 +230,7 @@ class _Tidy(_MendingStep):
         needed = {name_of(one) for one in self.wanted}
         alias = self.intention.alias
         brief = {name_of(stand_in(alias, 0)), spread_of(alias)}
-        _close_all(self.monitor, (_names(self.intention) | brief) - needed)
+        close_all(self.monitor, (_names(self.intention) | brief) - needed)
 
 
 def _names(intention: Intention) -> set[str]:
@@ -189,9 +238,9 @@ def _names(intention: Intention) -> set[str]:
     return {name_of(one) for graph in intention.graphs for one in graph or []}
 
 
-def _close_all(monitor: Monitor, names: Collection[str]) -> None:
+def close_all(monitor: Monitor, names: Collection[str]) -> None:
     """Close nodes, those above before those below, if they are open."""
-    left = names & monitor.nodes().keys()
+    left = monitor.nodes().keys() & names
     while left:
         below = {child for parent, _, child in monitor.edges() if parent in left}
         tops = left - below

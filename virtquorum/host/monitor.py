@@ -28,6 +28,10 @@ __all__ = ["Edge", "Frontend", "GoneError", "Monitor", "nothing", "wait_until"]
 Edge = tuple[str, str, str]
 
 _PERIPHERAL: Final = "/machine/peripheral"
+#: libvirt's VIR_ERR_INTERNAL_ERROR and VIR_ERR_SYSTEM_ERROR: a monitor's end is among them.
+_NO_ANSWER: Final = (1, 38)
+#: Seconds in which libvirt takes note of QEMU's end.
+_MOMENT: Final = 5.0
 #: Seconds between two looks, at first and at most: what takes long is looked at less often.
 _PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.5
@@ -97,22 +101,41 @@ class Monitor:
             with asking(f"domain '{self.name}': {what}"):
                 return call()
         except LibvirtError as error:
-            gone = self._gone()
+            gone = self._gone(error)
             if gone is None:
                 raise
             raise GoneError(error, gone) from None
 
-    def _gone(self) -> str | None:
-        """Who is not there any more, None if both answer."""
+    def has_ended(self) -> bool:
+        """Whether there is no QEMU any more, as far as libvirt answers."""
+        return self._gone(None) == "domain"
+
+    def _gone(self, error: LibvirtError | None) -> str | None:
+        """Who is not there any more, None if both answer.
+
+        libvirt goes on for a moment to say that a QEMU runs which has just ended.
+        """
         import libvirt
 
         try:
             if not self.domain.connect().isAlive():
                 return "connection"
+            is_silent = error is not None and error.code in _NO_ANSWER and not self._answers()
+            if is_silent:
+                wait_until(lambda: not self.domain.isActive(), _MOMENT)
             return None if self.domain.isActive() else "domain"
-        except libvirt.libvirtError as error:
-            is_undefined = error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN
+        except libvirt.libvirtError as failure:
+            is_undefined = failure.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN
             return "domain" if is_undefined else "connection"
+
+    def _answers(self) -> bool:
+        import libvirt
+
+        try:
+            self._sent('{"execute":"query-status"}')
+        except libvirt.libvirtError:
+            return False
+        return True
 
     def nodes(self) -> dict[str, dict[str, Any]]:
         """The block nodes by name, as query-named-block-nodes has them (sizes in bytes)."""

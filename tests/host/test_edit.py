@@ -1,0 +1,193 @@
+"""``virtquorum edit``: the editor's text is defined, or asked about, and never lost."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.host.quorum_domains import members, quorum_disk, virtquorum, web
+from tests.libvirts import asked, embed, missing_for_embed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.libvirts import Embed
+    from tests.programs import Result
+
+pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
+
+EDITED = "domain 'web' edited\n"
+
+
+@pytest.fixture(scope="module")
+def libvirt() -> Iterator[Embed]:
+    with embed() as bench:
+        yield bench
+
+
+@pytest.fixture
+def bench(libvirt: Embed) -> Iterator[Embed]:
+    """With a quorum domain."""
+    done = virtquorum(libvirt, "define", "--no-checks", web(libvirt, "web"))
+    assert done.code == 0, done.err
+    yield libvirt
+    libvirt.destroy_guests()
+    for one in (libvirt.root / "virtquorum").glob("*"):
+        one.unlink()
+
+
+def edit(bench: Embed, script: str, *options: str, input: str = "") -> Result:
+    """Edit the domain; the editor is a Python script, ``text`` the file's text, ``n`` its turn."""
+    editor, turns = bench.folder / "the editor.py", bench.folder / "turns"
+    turns.write_text("")
+    editor.write_text(
+        "import sys, os, re\n"
+        f"with open({str(turns)!r}, 'a') as file: file.write('x')\n"
+        f"n = os.path.getsize({str(turns)!r})\n"
+        "text = open(sys.argv[1]).read()\n"
+        f"{script}\n"
+        "open(sys.argv[1], 'w').write(text)\n"
+    )
+    command = f"{sys.executable} '{editor}'"
+    return virtquorum(bench, "edit", *options, "web", input=input, EDITOR=command, VISUAL="")
+
+
+def threshold(bench: Embed) -> str:
+    dumped = virtquorum(bench, "dumpxml", "web").out
+    return str(re.findall("threshold='(.*?)'", dumped)[0])
+
+
+def kept(result: Result) -> Path:
+    """The file that a result says to hold the text."""
+    return Path(re.findall(r"what you wrote is kept in (\S+)\n", result.err)[0])
+
+
+def test_what_is_saved_is_defined(bench: Embed) -> None:
+    done = edit(bench, "text = text.replace(\"threshold='2'\", \"threshold='3'\")")
+    assert (done.code, done.out, done.err) == (0, EDITED, "")
+    assert threshold(bench) == "3"
+    xml = bench.call(asked.xml, "web", True)
+    assert '"vote-threshold":3' in xml.replace("&quot;", '"')
+
+
+def test_what_is_not_changed_is_left(bench: Embed) -> None:
+    before = bench.call(asked.xml, "web", True)
+    done = edit(bench, "assert 'quorum' in text and 'placeholder' not in text")
+    assert (done.code, done.out, done.err) == (0, "domain 'web' is as it was\n", "")
+    assert bench.call(asked.xml, "web", True) == before
+
+
+def test_a_mistake_is_shown_and_there_is_a_way_back(bench: Embed) -> None:
+    script = (
+        "text = text.replace(\"threshold='2'\", \"threshold='4'\") if n == 1 else "
+        "text.replace(\"threshold='4'\", \"threshold='3'\")"
+    )
+    done = edit(bench, script, input="?\ny\n")
+    assert (done.code, done.out) == (0, EDITED)
+    assert "error[VQ105]" in done.err
+    assert "try again? [y,n,i,?] " in done.err
+    assert "  n  give up; what you wrote is kept in a file\n" in done.err
+    assert threshold(bench) == "3"
+
+
+@pytest.mark.parametrize("answer", ["n\n", ""], ids=["given up", "nobody there"])
+def test_what_was_written_is_kept(answer: str, bench: Embed) -> None:
+    done = edit(bench, "text = text.replace(\"threshold='2'\", \"threshold='4'\")", input=answer)
+    assert (done.code, done.out) == (1, "")
+    file = kept(done)
+    assert "threshold='4'" in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.unlink()
+    assert threshold(bench) == "2"
+
+
+def test_text_that_is_no_xml_and_text_that_libvirt_refuses(bench: Embed) -> None:
+    script = (
+        "text = text.replace('<vcpu', 'vcpu') if n == 1 else '<domain><name>web</name></domain>'"
+    )
+    done = edit(bench, script, "--no-checks", input="y\ni\nn\n")
+    assert done.code == 1
+    assert "web.xml:" in done.err
+    assert "libvirt says: " in done.err or "there is a domain 'web' already" in done.err
+    kept(done).unlink()
+    assert threshold(bench) == "2"
+
+
+def test_rules_can_be_passed_over_and_libvirt_cannot(bench: Embed) -> None:
+    script = "text = text.replace(\"device='disk'>\", \"device='disk' unknown='x'>\", 1)"
+    done = edit(bench, script, input="i\n")
+    assert "[VQ" in done.err
+    assert (done.code, done.out) == (0, EDITED)
+    assert "unknown='x'" in virtquorum(bench, "dumpxml", "web").out
+
+
+def test_another_name_or_uuid_is_no_edit(bench: Embed) -> None:
+    done = edit(bench, "text = text.replace('<name>web<', '<name>other<')", input="n\n")
+    assert (done.code, "virsh domrename web other" in done.err) == (1, True)
+    kept(done).unlink()
+    done = edit(
+        bench, "text = re.sub('<uuid>.*</uuid>|<name>web', '<name>x', text, 1)", input="n\n"
+    )
+    assert done.code == 1
+    kept(done).unlink()
+    assert bench.virsh("list", "--all", "--name").split() == ["web"]
+
+
+def test_a_disk_that_goes_is_said(bench: Embed) -> None:
+    script = "text = re.sub('<disk.*</disk>', '', text, flags=re.S)"
+    done = edit(bench, script, input="x\nf\n")
+    assert "has the quorum disk 'vda' now, and not in the new definition" in done.err
+    assert "try again? [y,n,f,?] " in done.err
+    assert (done.code, done.out) == (0, EDITED)
+    assert virtquorum(bench, "dumpxml", "web").out.count("<disk") == 0
+    assert not list((bench.root / "virtquorum").glob("*"))
+
+
+def test_editors_that_cannot_be(bench: Embed) -> None:
+    done = virtquorum(bench, "edit", "web", EDITOR="/no/such/editor -x", VISUAL="")
+    assert done.code == 2
+    assert "the editor '/no/such/editor -x' cannot be run: no such file or directory" in done.err
+    done = virtquorum(bench, "edit", "web", EDITOR="", VISUAL="false")
+    assert (done.code, "the editor 'false' ended with code 1" in done.err) == (1, True)
+    done = virtquorum(bench, "edit", "web", EDITOR="'", VISUAL="")
+    assert (done.code, "cannot be understood" in done.err) == (2, True)
+    assert virtquorum(bench, "edit", "--connect", bench.uri, "none").code == 3
+    assert virtquorum(bench, "edit", "-c", bench.uri, "none").code == 3
+
+
+def test_an_editor_that_fails_keeps_what_it_wrote(bench: Embed) -> None:
+    done = edit(bench, "open(sys.argv[1], 'w').write(text + '<!-- mine -->'); sys.exit(3)")
+    assert (done.code, "ended with code 3" in done.err) == (1, True)
+    file = kept(done)
+    assert file.read_text().endswith("<!-- mine -->")
+    file.unlink()
+
+
+def test_secrets_are_options(bench: Embed) -> None:
+    uuid, key = "5d9f4a3e-1b1c-4a53-9c6e-0b8f2d6f1e01", bench.folder / "key"
+    key.write_bytes(b"sesame")
+    script = (
+        "source = re.search(\"<source file='[^']*web-0.raw'/>\", text)[0]\n"
+        f"secret = \"<secret type='passphrase' uuid='{uuid}'/>\"\n"
+        "inner = f\"<encryption format='luks'>{secret}</encryption>\"\n"
+        "text = text.replace(source, source[:-2] + '>' + inner + '</source>')"
+    )
+    words = ("edit", "--no-checks", "--tls-dir", "/etc/pki/mine", "--tls-secret", uuid, "--secret",
+             f"{uuid}=file:{key}", "--secrets-dir", str(bench.folder))  # fmt: skip
+    done = edit(bench, script, *words[1:])
+    assert (done.code, done.out) == (0, EDITED), done.err
+    assert str(key) in bench.call(asked.xml, "web", True)
+
+
+def test_a_running_domain(bench: Embed) -> None:
+    bench.virsh("start", "--paused", "web")
+    more = quorum_disk("vdb", members(bench, "more"), boot=None)
+    done = edit(bench, f"text = text.replace('</disk>', '</disk>' + {more!r}, 1)")
+    assert (done.code, done.out) == (0, EDITED)
+    assert "note: 'web' is paused: the change counts from its next start\n" in done.err
+    assert virtquorum(bench, "dumpxml", "web").out.count("vdb") == 0
+    assert virtquorum(bench, "dumpxml", "--inactive", "web").out.count("vdb") == 1

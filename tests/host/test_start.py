@@ -1,0 +1,296 @@
+"""Start, shutdown, destroy: the guest runs on its quorum or not at all, and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.guests import DATA, MARK, MARKED, SECTOR
+from tests.host.quorum_domains import (
+    DATA_TEXT,
+    Faulty,
+    members,
+    quorum_disk,
+    virtquorum,
+    web,
+)
+from tests.libvirts import Guest, asked, embed, missing_for_embed
+from tests.libvirts.domains import disk_content
+from virtquorum.host.placeholders import SENTENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.libvirts import Embed
+
+pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
+
+SCSI = "<controller type='scsi' model='virtio-scsi'/>"
+
+
+@pytest.fixture(scope="module")
+def libvirt() -> Iterator[Embed]:
+    with embed() as bench:
+        yield bench
+
+
+@pytest.fixture
+def bench(libvirt: Embed) -> Iterator[Embed]:
+    """Without domains in the end, and without placeholders."""
+    yield libvirt
+    libvirt.destroy_guests()
+    for one in (libvirt.root / "virtquorum").glob("*"):
+        one.unlink()
+
+
+def defined(bench: Embed, *disks: str) -> None:
+    done = virtquorum(bench, "define", "--no-checks", web(bench, "web", *disks))
+    assert done.code == 0, done.err
+
+
+def placeholder(bench: Embed, target: str = "vda") -> Path:
+    return bench.root / "virtquorum" / f"web-{target}.placeholder"
+
+
+def test_a_guest_boots_from_its_quorum(bench: Embed) -> None:
+    images = members(bench, "web")
+    images[1].write_bytes(disk_content(b"it rotted quietly").ljust(4 << 20, b"\0"))
+    defined(bench, quorum_disk("vda", images))
+    placeholder(bench).unlink()  # it is made again
+    shown = virtquorum(bench, "start", "--dry-run", "web")
+    assert shown.code == 0
+    assert "make the placeholder" in shown.out
+    assert "libvirt: start web --paused" in shown.out
+    assert not placeholder(bench).exists()
+    done = virtquorum(bench, "start", "web")
+    assert (done.code, done.out, done.err) == (0, "domain 'web' started\n", "")
+    guest = Guest(bench, "web")
+    guest.booted()
+    assert guest.read(DATA).first == DATA_TEXT[:16]
+    assert bench.looked_up("web")["drives"] == {"ua-vq-vda": "vq-vda"}
+    assert "running" in virtquorum(bench, "list").out
+    again = virtquorum(bench, "start", "web")
+    assert (again.code, again.err) == (1, "virtquorum: domain 'web' is running already\n")
+    off = virtquorum(bench, "destroy", "--graceful", "web")
+    assert (off.code, off.out, off.err) == (0, "domain 'web' destroyed\n", "")
+    off = virtquorum(bench, "destroy", "web")
+    assert (off.code, off.err) == (1, "virtquorum: domain 'web' does not run\n")
+    assert placeholder(bench).exists()
+    written = [one.read_bytes()[MARK * SECTOR :][:SECTOR] for one in images]
+    assert written == [MARKED] * 3
+    assert placeholder(bench).read_bytes().rstrip(b"\0") == SENTENCE
+
+
+def test_paused(bench: Embed) -> None:
+    defined(bench)
+    done = virtquorum(bench, "start", "--paused", "web")
+    assert (done.code, done.out) == (0, "domain 'web' started, and paused\n")
+    assert bench.call(asked.state, "web") == "paused"
+
+
+def test_images_that_are_missing(bench: Embed) -> None:
+    images = members(bench, "web")
+    defined(bench, quorum_disk("vda", images))
+    images[2].unlink()
+    refused = virtquorum(bench, "start", "web")
+    assert (refused.code, refused.out) == (1, "")
+    assert f"image '{images[2]}'" in refused.err
+    assert refused.err.endswith(
+        "domain 'web' was not started; --no-checks starts it all the same\n"
+    )
+    tried = virtquorum(bench, "start", "--no-checks", "web")
+    assert tried.code == 1
+    assert "cannot start 'web': domain 'web': libvirt says: " in tried.err
+    assert "No such file or directory" in tried.err
+    assert tried.err.endswith("all is as it was before\n")
+    assert bench.call(asked.state, "web") == "shut off"
+
+
+def test_a_domain_changed_by_hand_is_not_started(bench: Embed) -> None:
+    """Virsh would start it, with the placeholder as the guest's disk."""
+    defined(bench)
+    xml = bench.call(asked.xml, "web", True)
+    bench.call(asked.define, xml.replace("value='vq-vda'", "value='libvirt-1-format'"))
+    done = virtquorum(bench, "start", "web")
+    assert (done.code, done.out) == (1, "")
+    assert "pointed at another node than the quorum" in done.err
+    assert bench.call(asked.state, "web") == "shut off"
+
+
+def verified_elsewhere(connection: Any, name: str) -> str:
+    """What is said of a running domain whose device was pointed at another node."""
+    from virtquorum.errors import HostError
+    from virtquorum.host.session import Host
+    from virtquorum.host.start import verify_drives
+
+    domain = Host(connection).domain(name)
+    verify_drives(domain)
+    monitor = domain.monitor
+    frontend = monitor.needed_frontend("ua-vq-vda")
+    monitor.command("blockdev-add", **{"driver": "null-co", "node-name": "other"})
+    monitor.command("qom-set", path=frontend.path, property="drive", value="other")
+    try:
+        verify_drives(domain)
+    except HostError as error:
+        return str(error)
+    return ""
+
+
+def test_the_node_behind_a_disk_is_looked_up(bench: Embed) -> None:
+    defined(bench)
+    assert virtquorum(bench, "start", "--paused", "web").code == 0
+    assert bench.call(verified_elsewhere, "web") == (
+        "domain 'web': the guest's disk 'vda' has the node 'other' and not its quorum 'vq-vda'"
+    )
+
+
+def start_with_fault(connection: Any, number: int) -> tuple[str, bool]:
+    from virtquorum.errors import HostError
+    from virtquorum.host.change import apply
+    from virtquorum.host.session import Host
+    from virtquorum.host.start import plan_start
+
+    counts = [number]
+    try:
+        apply(plan_start(Host(Faulty(connection, counts)).domain("web")))
+    except HostError as error:
+        return str(error), counts[0] <= 0
+    return "done", counts[0] <= 0
+
+
+def test_a_fault_at_any_call_leaves_it_off_or_running(bench: Embed) -> None:
+    defined(bench)
+    said = []
+    for number in range(1, 60):
+        words, failed = bench.call(start_with_fault, number)
+        if not failed:
+            break
+        said.append(words)
+        state = bench.call(asked.state, "web")
+        if words == "done" or "the change is made" in words:
+            assert state == "running"
+            bench.call(asked.destroy, "web")
+        else:
+            assert "injected" in words
+            assert state == "shut off"
+    assert words == "done"
+    assert sum("all is as it was before" in one for one in said) >= 3
+
+
+def plug(connection: Any, xml: str) -> None:
+    """Plug a quorum disk into the domain, as a live attach leaves it."""
+    from virtquorum.host.placeholders import Placeholders
+    from virtquorum.host.session import Host
+    from virtquorum.qemu.graph import flat
+    from virtquorum.stock.lower import record_text
+    from virtquorum.stock.lowering import lowerings
+    from virtquorum.xml.domain import Domain
+    from virtquorum.xml.format import format_disk
+    from virtquorum.xml.record import NAMESPACE
+
+    host = Host(connection)
+    domain = host.domain("web")
+    wanted = domain.lifted().insert(Domain.from_text(xml).disks[0])
+    old, new = lowerings(wanted, directory=host.placeholder_directory)
+    Placeholders(host).make(new.file, 4 << 20)
+    domain.handle.attachDeviceFlags(format_disk(new.placeholder), 1)
+    for node in flat(new.built.top):
+        domain.monitor.command("blockdev-add", **node)
+    frontend = domain.monitor.needed_frontend(new.alias)
+    domain.monitor.command("qom-set", path=frontend.path, property="drive", value=new.drive)
+    record = record_text([old, new._replace(plugged=True)])
+    domain.handle.setMetadata(2, record, "vq", NAMESPACE, 1)
+
+
+def test_a_saved_state_goes_on(bench: Embed) -> None:
+    """It comes back with the quorum, and the guest with its state."""
+    path = web(bench, "web", quorum_disk("vda", members(bench, "web")), devices=SCSI)
+    assert virtquorum(bench, "define", path).code == 0
+    assert virtquorum(bench, "start", "web").code == 0
+    guest = Guest(bench, "web")
+    guest.booted()
+    bench.virsh("managedsave", "web")
+    done = virtquorum(bench, "start", "web")
+    assert (done.code, done.err) == (0, "")
+    assert bench.call(asked.state, "web") == "running"
+    assert guest.read(DATA).first == DATA_TEXT[:16]
+    assert bench.looked_up("web")["drives"] == {"ua-vq-vda": "vq-vda"}
+
+
+def test_a_saved_state_has_the_disks_that_were_plugged_in(bench: Embed) -> None:
+    """The arguments that libvirt keeps with it know nothing of them."""
+    path = web(bench, "web", quorum_disk("vda", members(bench, "web")), devices=SCSI)
+    assert virtquorum(bench, "define", path).code == 0
+    assert virtquorum(bench, "start", "--paused", "web").code == 0
+    bench.call(plug, quorum_disk("sda", members(bench, "more"), bus="scsi", boot=None))
+    drives = {"ua-vq-vda": "vq-vda", "ua-vq-sda": "vq-sda"}
+    assert bench.looked_up("web")["drives"] == drives
+    bench.virsh("managedsave", "web")
+    shown = virtquorum(bench, "start", "--dry-run", "web")
+    assert "write the quorum disks into the saved state of 'web'" in shown.out
+    done = virtquorum(bench, "start", "web")
+    assert (done.code, done.err) == (0, "")
+    assert bench.looked_up("web")["drives"] == drives
+    assert virtquorum(bench, "list").out.count("more-") == 3
+    assert virtquorum(bench, "destroy", "web").code == 0
+    assert placeholder(bench).exists()
+    assert not placeholder(bench, "sda").exists()
+
+
+def test_shutdown_waits_for_the_guest(bench: Embed) -> None:
+    defined(bench)
+    refused = virtquorum(bench, "shutdown", "web")
+    assert (refused.code, refused.err) == (1, "virtquorum: domain 'web' does not run\n")
+    wrong = virtquorum(bench, "shutdown", "--mode", "polite", "web")
+    assert (wrong.code, "there are: acpi, agent, initctl, signal, paravirt" in wrong.err) == (
+        2,
+        True,
+    )
+    assert virtquorum(bench, "start", "web").code == 0
+    guest = Guest(bench, "web")
+    guest.booted()
+    asked_only = virtquorum(bench, "shutdown", "--timeout", "0", "--mode", "acpi", "web")
+    assert (asked_only.code, asked_only.out) == (0, "domain 'web' is asked to shut down\n")
+    waiting = virtquorum(bench, "shutdown", "--timeout", "1", "web")
+    assert waiting.code == 1
+    assert "runs still after 1 seconds; wait for longer, --timeout, or end it" in waiting.err
+    code, said = ended_while_waiting(bench)
+    assert code == 0
+    assert b"waiting for the guest, 0 of 60 seconds" in said
+    assert bench.call(asked.state, "web") == "shut off"
+
+
+def ended_while_waiting(bench: Embed) -> tuple[int, bytes]:
+    """The code of a shutdown whose guest ends when it is being waited for, and what it said."""
+    pid = bench.pid("web")
+    bench.leave()
+    ours, terminal = os.openpty()
+    argv = [sys.executable, "-m", "virtquorum", "shutdown", "--timeout", "60", "web"]
+    environment = {**os.environ, **bench.environment()}
+    with subprocess.Popen(argv, env=environment, stderr=terminal, stdout=terminal) as process:
+        os.close(terminal)
+        said = b""
+        while b"waiting for" not in said:
+            said += os.read(ours, 1000)
+        os.kill(pid, signal.SIGKILL)
+        code = process.wait(60)
+    os.close(ours)
+    return code, said
+
+
+def test_a_transient_domain_leaves_no_placeholder(bench: Embed) -> None:
+    defined(bench)
+    xml = bench.call(asked.xml, "web", True)
+    bench.call(asked.forget, "web")
+    bench.call(asked.create, xml, True)
+    assert virtquorum(bench, "list", "--all").out.count("paused") == 1
+    assert virtquorum(bench, "destroy", "web").code == 0
+    assert not placeholder(bench).exists()
+    missing = virtquorum(bench, "start", "web")
+    assert (missing.code, "Domain not found" in missing.err) == (3, True)

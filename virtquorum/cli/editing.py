@@ -1,0 +1,210 @@
+"""The work of ``virtquorum edit``: the editor, and what is asked when its text does not go."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import tempfile
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from virtquorum.cli.connection import carried_out, show_findings, show_results
+from virtquorum.cli.streams import Exit
+from virtquorum.errors import HostError, UsageError, VirtquorumError
+from virtquorum.host.define import InvalidError, check_definition, plan_definition
+from virtquorum.printable import printable
+from virtquorum.xml.domain import Domain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from virtquorum.cli.streams import Streams
+    from virtquorum.host.define import Definition
+    from virtquorum.host.domain import HostDomain
+    from virtquorum.qemu.provided import Provided
+
+__all__ = ["Editing"]
+
+#: What virsh takes if nobody names an editor.
+_EDITOR: Final = "vi"
+#: What may be answered where a text does not go.
+_ANSWERS: Final = {
+    "y": "edit it again",
+    "n": "give up; what you wrote is kept in a file",
+    "i": "define it without virtquorum's rules; libvirt validates it still",
+    "f": "define it although something goes, or somebody else has changed it meanwhile",
+    "?": "this help",
+}
+
+#: How an attempt ended: done, or why not; 'lost' can be forced, 'invalid' be ignored.
+_Outcome: TypeAlias = Literal["done", "refused", "invalid", "lost"]
+
+
+class Editing:
+    """One run of the command; ``checks`` is whether images are looked at."""
+
+    def __init__(
+        self, domain: HostDomain, provided: Provided, streams: Streams, *, checks: bool
+    ) -> None:
+        self.domain = domain
+        self.streams = streams
+        self._provided = provided
+        self._checks = checks
+        self._ignore = False
+        self._force = False
+        self._base = self._definition()
+
+    def _definition(self) -> str:
+        """The definition as libvirt has it."""
+        return self.domain.text(inactive=True, secure=True).text
+
+    def run(self) -> int:
+        """Edit until it is done or given up."""
+        before = self.domain.lifted(inactive=True, secure=True).format()
+        handle, path = tempfile.mkstemp(prefix=f"{_safe(self.domain.name)}-", suffix=".xml")
+        with os.fdopen(handle, "wb") as file:
+            file.write(before)
+        with _kept(path, before, self.streams):
+            return self._rounds(path, before)
+
+    def _rounds(self, path: str, before: bytes) -> int:
+        while True:
+            self._edit(path)
+            with open(path, "rb") as file:
+                text = file.read()
+            if text == before:
+                os.unlink(path)
+                self.streams.out.write(f"domain '{printable(self.domain.name)}' is as it was\n")
+                return Exit.CLEAN
+            outcome = self._attempt(text)
+            while outcome != "done":
+                answer = self._ask(outcome)
+                if answer == "n":
+                    return Exit.FINDINGS
+                if answer == "y":
+                    break
+                self._ignore = self._ignore or answer == "i"
+                self._force = self._force or answer == "f"
+                outcome = self._attempt(text)
+            else:
+                os.unlink(path)
+                self.streams.out.write(f"domain '{printable(self.domain.name)}' edited\n")
+                return Exit.CLEAN
+            self._ignore = self._force = False
+
+    def _edit(self, path: str) -> None:
+        """Run the editor; raises UsageError if there is none, HostError if it fails."""
+        said = os.environ.get("VISUAL") or os.environ.get("EDITOR") or _EDITOR
+        try:
+            words = shlex.split(said)
+        except ValueError as error:
+            raise UsageError(f"the editor '{said}' cannot be understood: {error}") from None
+        with _interrupts_are_the_editors():
+            try:
+                done = subprocess.run([*words, path], check=False)
+            except (OSError, IndexError) as error:
+                reason = (getattr(error, "strerror", None) or str(error)).lower()
+                raise UsageError(
+                    f"the editor '{said}' cannot be run: {reason}; name another one: EDITOR=nano"
+                ) from None
+        if done.returncode:
+            raise HostError(f"the editor '{said}' ended with code {done.returncode}")
+
+    def _attempt(self, text: bytes) -> _Outcome:
+        """Define what was written; what is in the way is said."""
+        try:
+            definition = self._planned(text)
+            if not self._force and (definition.lost or self._definition() != self._base):
+                self._say_lost(definition)
+                return "lost"
+            self._notes(definition)
+            carried_out(definition.plan, self.streams)
+        except InvalidError as error:
+            show_findings(error.findings, self.streams)
+            self.streams.say(str(error))
+            return "invalid"
+        except VirtquorumError as error:
+            if isinstance(error, HostError) and not self.domain.host.is_alive():
+                raise
+            self.streams.say(str(error))
+            return "refused"
+        return "done"
+
+    def _planned(self, text: bytes) -> Definition:
+        new = Domain.from_bytes(text, f"{self.domain.name}.xml")
+        definition = plan_definition(
+            self.domain.host, new, provided=self._provided, checked=self._ignore
+        )
+        existing = definition.existing
+        if existing is None or existing.uuid != self.domain.uuid:
+            raise HostError(
+                f"this is another domain than '{self.domain.name}', by its name or UUID; "
+                "'virtquorum define FILE' defines another one"
+            )
+        return definition
+
+    def _say_lost(self, definition: Definition) -> None:
+        for one in definition.lost:
+            self.streams.say(one)
+        if self._definition() != self._base:
+            self.streams.say(
+                f"somebody else has changed the definition of '{self.domain.name}' meanwhile"
+            )
+
+    def _notes(self, definition: Definition) -> None:
+        show_findings(definition.findings, self.streams)
+        if self._checks:
+            show_results(check_definition(definition), self.streams, refusing=False)
+        for note in definition.notes:
+            self.streams.note(note)
+
+    def _ask(self, outcome: _Outcome) -> str:
+        """What to do now; 'n' where there is nobody to ask."""
+        answers = ["y", "n", *(["i"] if outcome == "invalid" else [])]
+        answers += ["f"] if outcome == "lost" else []
+        while True:
+            self.streams.err.write(f"virtquorum: try again? [{','.join([*answers, '?'])}] ")
+            self.streams.err.flush()
+            line = self.streams.input.readline()
+            answer = line.decode("utf-8", "replace").strip().lower()[:1]
+            if not line:
+                self.streams.err.write("\n")
+                return "n"
+            if answer in answers:
+                return answer
+            for one in (*answers, "?"):
+                self.streams.err.write(f"  {one}  {_ANSWERS[one]}\n")
+
+
+def _safe(name: str) -> str:
+    """A domain's name as a part of a file's."""
+    return "".join(one if one.isalnum() or one in "-_." else "_" for one in name)[:60]
+
+
+@contextmanager
+def _kept(path: str, before: bytes, streams: Streams) -> Iterator[None]:
+    """Say in the end where the text is, if it was changed and not defined; else remove it."""
+    try:
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            with open(path, "rb") as file:
+                is_changed = file.read() != before
+            if is_changed:
+                streams.say(f"what you wrote is kept in {path}")
+            else:
+                os.unlink(path)
+
+
+@contextmanager
+def _interrupts_are_the_editors() -> Iterator[None]:
+    """What a terminal sends to all its programs is the editor's affair while it runs."""
+    with ExitStack() as stack:
+        with suppress(ValueError):  # only the main thread may
+            for number in (signal.SIGINT, signal.SIGQUIT):
+                # A handler of ours, unlike SIG_IGN, is not handed on to the editor.
+                old = signal.signal(number, lambda *_: None)
+                stack.callback(signal.signal, number, old)
+        yield

@@ -1,0 +1,164 @@
+"""``virtquorum lower``: a quorum domain as one that stock libvirt runs."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from virtquorum.cli.inputs import MaxDepth, MaxSize
+from virtquorum.cli.secrets import hand_out, provided
+from virtquorum.cli.stock import Diff, Write, put_out, whole_domain
+from virtquorum.cli.streams import Streams
+from virtquorum.qemu.version import read_version
+from virtquorum.stock.lift import lift
+from virtquorum.stock.lower import kept_files, lowerings, with_lowerings
+from virtquorum.stock.placeholder import DIRECTORY
+from virtquorum.xml.document import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from virtquorum.stock.lower import Lowering
+
+__all__ = ["command"]
+
+#: Placeholders that are named; of more the number is said.
+_NAMED = 4
+
+
+def command(
+    context: typer.Context,
+    path: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PATH|-]", help="A file, or - for standard input.", show_default=False
+        ),
+    ] = None,
+    placeholder_dir: Annotated[
+        str,
+        typer.Option(
+            "--placeholder-dir", metavar="DIR", help="Where the placeholders are, or will be."
+        ),
+    ] = DIRECTORY,
+    write: Annotated[bool, Write] = False,
+    diff: Annotated[bool, Diff] = False,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--secret",
+            metavar="UUID=file:PATH",
+            help="Where the value of a libvirt secret is; see 'virtquorum args'. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    secrets_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--secrets-dir",
+            metavar="DIR",
+            help="Write there, readable for you alone, what no argument may hold; it has to stay "
+            "as long as the domain does.",
+            show_default=False,
+        ),
+    ] = None,
+    tls_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--tls-dir",
+            metavar="DIR",
+            help="The certificates for TLS; /etc/pki/qemu, as for libvirt.",
+            show_default=False,
+        ),
+    ] = None,
+    tls_secret: Annotated[
+        str | None,
+        typer.Option(
+            "--tls-secret",
+            metavar="UUID",
+            help="The secret that opens the key of the certificates, if it is encrypted.",
+            show_default=False,
+        ),
+    ] = None,
+    connect: Annotated[
+        str | None,
+        typer.Option(
+            "--connect",
+            metavar="URI",
+            help="The libvirt to ask for volumes and secrets.",
+            show_default=False,
+        ),
+    ] = None,
+    target_qemu: Annotated[
+        str | None,
+        typer.Option(
+            "--target-qemu",
+            metavar="VERSION",
+            help="Say nothing that this QEMU lacks, 7.2 say.",
+            show_default=False,
+        ),
+    ] = None,
+    max_depth: Annotated[int, MaxDepth] = DEFAULT_LIMITS.depth,
+    max_size: Annotated[int, MaxSize] = DEFAULT_LIMITS.size,
+) -> int:
+    """Write a quorum domain as one that stock libvirt (8.2 or newer) runs.
+
+    Each quorum disk gives its place to a placeholder; the quorum itself goes
+    into <qemu:commandline>, <qemu:override> points the guest's device at it,
+    and the disk is kept in the metadata: 'virtquorum lift' gives the domain
+    back as it was. One that is lowered already is lowered anew. A domain
+    without quorum disks comes out as it is.
+
+    \b
+      virtquorum lower domain.xml
+      virtquorum lower domain.xml > lowered.xml && virsh define lowered.xml
+      virtquorum lower --write --placeholder-dir /srv/placeholders domain.xml
+
+    Exit codes: 0 clean, 1 a disk cannot be lowered, or differences (--diff),
+    2 usage, 3 input that cannot be read or is no <domain>, or no connection
+    to libvirt.
+    """
+    streams: Streams = context.obj
+    limits = Limits(depth=max_depth, size=max_size)
+    domain = whole_domain(path, streams, limits, write=write, diff=diff)
+    lifted = lift(domain)
+    with ExitStack() as stack:
+        lookup = None
+        if connect is not None:
+            from virtquorum.host.lookup import connect as connected
+
+            lookup = stack.enter_context(connected(connect))
+        given = provided(secret or [], tls_dir, tls_secret, secrets_dir, lookup)
+        found = lowerings(
+            lifted,
+            directory=os.path.abspath(placeholder_dir),
+            files=kept_files(domain),
+            provided=given,
+            version=read_version(target_qemu) if target_qemu is not None else None,
+        )
+    if not found:
+        streams.note("no quorum disk in it, so there is nothing to lower")
+        return put_out(domain, lifted, streams, "lowered", write=write, diff=diff)
+    lowered = with_lowerings(lifted, found)
+    hand_out([one.built for one in found], given, streams, write=not diff)
+    code = put_out(domain, lowered, streams, "lowered", write=write, diff=diff)
+    _tell(found, streams)
+    return code
+
+
+def _tell(found: Sequence[Lowering], streams: Streams) -> None:
+    for one in found:
+        for remark in one.remarks:
+            streams.note(f"{one.disk.location}: disk '{one.disk.name}' {remark}")
+    missing = [one.file for one in found if not os.path.exists(one.file)]
+    if missing:
+        named = ", ".join(f"'{file}'" for file in missing[:_NAMED])
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        what = (
+            f"placeholder {named}: an empty raw file of the quorum's size"
+            if len(missing) == 1
+            else f"placeholders {named}{more}: empty raw files of the quorums' sizes"
+        )
+        streams.note(f"a start needs the {what}; 'virtquorum define' makes them")

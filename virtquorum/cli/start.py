@@ -1,0 +1,81 @@
+"""``virtquorum start``: a domain starts, once its quorum disks are what they should be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from virtquorum.cli.connection import (
+    Connect,
+    DomainName,
+    DryRun,
+    NoChecks,
+    carried_out,
+    refusing,
+    show_results,
+)
+from virtquorum.cli.streams import Exit, Streams
+from virtquorum.host import connect as connected
+from virtquorum.printable import printable
+
+if TYPE_CHECKING:
+    from virtquorum.host.domain import HostDomain
+
+__all__ = ["command"]
+
+
+def command(
+    context: typer.Context,
+    name: DomainName,
+    connect: Connect = None,
+    paused: Annotated[
+        bool, typer.Option("--paused", help="Do not let the guest run yet: 'virsh resume' does.")
+    ] = False,
+    dry_run: DryRun = False,
+    no_checks: NoChecks = False,
+) -> int:
+    """Start a domain.
+
+    First the images of its quorum disks are looked at: whether QEMU's user
+    can open them, and whether their sizes agree. Then QEMU is started, and
+    the guest runs once its disks are found to be the quorums; otherwise QEMU
+    is ended again.
+
+    \b
+      virtquorum start web
+      virtquorum start --dry-run web
+      virtquorum start --paused web
+
+    Exit codes: 0 started, 1 refused or failed, 2 usage, 3 no such domain, or
+    no connection to libvirt.
+    """
+    streams: Streams = context.obj
+    with connected(connect) as host:
+        domain = host.domain(name)
+        with refusing(host, streams):
+            from virtquorum.host.start import plan_start
+
+            plan = plan_start(domain, paused=paused)
+            if not no_checks and _is_refused(domain, streams):
+                streams.say(f"{domain.where} was not started; --no-checks starts it all the same")
+                return Exit.FINDINGS
+            code = carried_out(plan, streams, dry_run=dry_run)
+        if not dry_run:
+            done = "started, and paused" if paused else "started"
+            streams.out.write(f"domain '{printable(domain.name)}' {done}\n")
+    return code
+
+
+def _is_refused(domain: HostDomain, streams: Streams) -> bool:
+    """Whether the images are in the way of a start; what is in the way is said."""
+    from virtquorum.host.checks import check_images, refused
+    from virtquorum.host.start import lowerings_of, next_start
+
+    lowered = next_start(domain)
+    found = lowerings_of(domain, lowered)
+    if not found:
+        return False
+    results = check_images(domain.host.connection, lowered, found)
+    show_results(results, streams)
+    return refused(results)

@@ -1,0 +1,149 @@
+"""One of a domain's two documents before and after a change."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from virtquorum.errors import HostError
+from virtquorum.host.checks import check_images
+from virtquorum.host.checks.openings import openings
+from virtquorum.host.define import placeholder_files
+from virtquorum.host.patch.edit import NothingToChangeError
+from virtquorum.host.patch.words import place_of
+from virtquorum.stock.lift import lift
+from virtquorum.stock.lower import lowerings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from virtquorum.check.finding import Finding
+    from virtquorum.host.checks.result import CheckResult
+    from virtquorum.host.domain import HostDomain
+    from virtquorum.host.patch.edit import Change, Edited
+    from virtquorum.host.patch.words import Place
+    from virtquorum.qemu.provided import Provided
+    from virtquorum.stock.lower import Lowering
+    from virtquorum.xml.domain import Domain
+
+__all__ = ["Half", "same_meaning", "something"]
+
+
+class Half:
+    """A lifted document, and what an edit makes of it.
+
+    ``text`` is the lowered document; ``files`` are the placeholders by
+    target.  ``is_changed`` is whether the edit made a difference.
+    """
+
+    def __init__(
+        self,
+        domain: HostDomain,
+        change: Change,
+        text: Domain,
+        lifted: Domain,
+        provided: Provided,
+        directory: str | None,
+        more_files: Mapping[str, str] | None = None,
+    ) -> None:
+        self.domain = domain
+        self.change = change
+        self.text = text
+        self.before = lifted
+        self.edited: Edited = change.edit(lifted)
+        self.provided = provided
+        self.directory = directory or domain.host.placeholder_directory
+        self.files = placeholder_files(text)
+        self._known_files = {**(more_files or {}), **self.files}
+
+    @property
+    def after(self) -> Domain:
+        """The document after the edit."""
+        return self.edited.domain
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the edit made a difference."""
+        return self.after.text != self.before.text
+
+    @cached_property
+    def old(self) -> list[Lowering]:
+        """What becomes of the quorum disks before the change; raises TranslationError."""
+        return self._lowerings(self.before)
+
+    @cached_property
+    def new(self) -> list[Lowering]:
+        """What becomes of them after it; raises TranslationError."""
+        return self._lowerings(self.after)
+
+    def _lowerings(self, document: Domain) -> list[Lowering]:
+        files, provided = self._known_files, self.provided
+        return lowerings(document, directory=self.directory, files=files, provided=provided)
+
+    def places(self) -> tuple[Place, Place] | None:
+        """The quorum that is changed, before and after; None for a disk that comes or goes."""
+        if self.change.kind != "change":
+            return None
+        name = self.domain.name
+        before = place_of(self.before, self.change.quorum, name)
+        return before, place_of(self.after, self.change.quorum, name)
+
+    def findings(self) -> list[Finding]:
+        """What the rules say of the new document that they did not say of the old one."""
+        from virtquorum import validate
+
+        found = validate(self.after)
+        if not found:
+            return []
+        known = {(one.rule, one.message) for one in validate(self.before)}
+        return [one for one in found if (one.rule, one.message) not in known]
+
+    def looked_at(self) -> list[CheckResult]:
+        """What is in the way of opening the images that are new; nothing where none is."""
+        had, wanted = ([one for one in all if self.is_ours(one)] for all in (self.old, self.new))
+        known = {one.path for lowering in had for one in openings(lowering)}
+        new = {one.path for lowering in wanted for one in openings(lowering)} - known
+        if not new:
+            return []
+        connection = self.domain.host.connection
+        own = self._open_paths()
+        found = check_images(connection, self.after, wanted, own=own)
+        if found and had:
+            old = {str(one) for one in check_images(connection, self.before, had, own=own)}
+            found = [one for one in found if str(one) not in old]
+        return found
+
+    def is_ours(self, one: Lowering) -> bool:
+        """Whether this is the disk that is changed."""
+        return one.disk.name == self.change.target
+
+    def _open_paths(self) -> set[str]:
+        """What the domain's own QEMU has open, whichever of its documents this is."""
+        if not self.domain.is_active:
+            return set()
+        running = lift(self.domain.text(), force=True)
+        found = lowerings(running, directory=self.directory, provided=self.provided)
+        return {one.path for lowering in found for one in openings(lowering)}
+
+
+def same_meaning(halves: Sequence[Half], domain: str) -> None:
+    """Refuse words that mean one member in the running domain and another one in its definition.
+
+    Raises HostError.
+    """
+    live, config = halves
+    for one, other in zip(live.edited.named, config.edited.named, strict=True):
+        if one != other:
+            raise HostError(
+                f"domain '{domain}': what is named is {one} in the running domain, and {other} in "
+                "its definition; name members by their paths, or change one after the other, with "
+                "--live and with --config"
+            )
+
+
+def something(halves: Sequence[Half]) -> None:
+    """Raise NothingToChangeError where no document would be another one."""
+    if not any(one.is_changed for one in halves):
+        raise NothingToChangeError(
+            f"nothing is left to do to {halves[0].change.title}: it is so already"
+        )

@@ -1,0 +1,125 @@
+"""Members of a quorum: they come, go, take each other's place, change their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from virtquorum.errors import HostError
+from virtquorum.host.patch.edit import Change, Edited
+from virtquorum.host.patch.plan import planned
+from virtquorum.host.patch.words import place_of, said_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Unpack
+
+    from virtquorum.host.domain import HostDomain
+    from virtquorum.host.patch.edit import Edit
+    from virtquorum.host.patch.patch import Options, Patch
+    from virtquorum.model.image import Image
+    from virtquorum.xml.domain import Domain
+
+__all__ = ["add_member", "remove_member", "reorder_members", "replace_member"]
+
+
+def add_member(
+    domain: HostDomain,
+    quorum: str,
+    members: Sequence[Image],
+    *,
+    at: int | None = None,
+    **options: Unpack[Options],
+) -> Patch:
+    """Plan to give a quorum members more, before the member of a number or behind all.
+
+    They are copied to before they vote; see ``Options`` for the rest.  Raises
+    HostError, InvalidPatchError, ImagesError and TranslationError.
+    """
+
+    def edit(document: Domain) -> Edited:
+        place = place_of(document, quorum, domain.name)
+        count = len(place.quorum.members)
+        if at is not None and not 0 <= at <= count:
+            raise HostError(
+                f"{place.where} has {count} members, so there is no place {at}; places are 0 to "
+                f"{count}"
+            )
+        for number, member in enumerate(members):
+            now = place_of(document, quorum, domain.name)
+            before = None if at is None else at + number
+            document = document.add_member(now.quorum, member, before=before)
+        return Edited(document, tuple(members), () if at is None else (place.listed(),))
+
+    said = ", ".join(said_of(one) or "a member" for one in members)
+    title = f"add {said} to '{quorum}' in '{domain.name}'"
+    return _planned(domain, title, quorum, edit, options)
+
+
+def remove_member(
+    domain: HostDomain, quorum: str, member: str, **options: Unpack[Options]
+) -> Patch:
+    """Plan to take a member out of a quorum; its image stays.  See ``Options`` for the rest.
+
+    Raises HostError where too few would be left, and InvalidPatchError.
+    """
+
+    def edit(document: Domain) -> Edited:
+        place = place_of(document, quorum, domain.name)
+        old = place.quorum.members[place.member(member)]
+        threshold = place.quorum.vote_threshold
+        left = len(place.quorum.members) - 1
+        if isinstance(threshold, int) and left < threshold:
+            raise HostError(
+                f"{place.where} would have {left} members, and its threshold is {threshold}; "
+                "replace the member instead, or lower the threshold first: "
+                f"virtquorum patch {domain.name} set {quorum} --threshold {left}"
+            )
+        return Edited(document.remove(old), named=(place.said(old),))
+
+    title = f"remove the member '{member}' from '{quorum}' in '{domain.name}'"
+    return _planned(domain, title, quorum, edit, options)
+
+
+def replace_member(
+    domain: HostDomain, quorum: str, old: str, new: Image, **options: Unpack[Options]
+) -> Patch:
+    """Plan to put an image into the place of a member; the old image stays.
+
+    The new one is copied to before it votes.  See ``Options`` for the rest.
+    Raises HostError, InvalidPatchError, ImagesError and TranslationError.
+    """
+
+    def edit(document: Domain) -> Edited:
+        place = place_of(document, quorum, domain.name)
+        member = place.quorum.members[place.member(old)]
+        return Edited(document.replace(member, new), (new,), (place.said(member),))
+
+    said = said_of(new) or "another one"
+    title = f"replace the member '{old}' of '{quorum}' in '{domain.name}' by {said}"
+    return _planned(domain, title, quorum, edit, options)
+
+
+def reorder_members(
+    domain: HostDomain, quorum: str, order: Sequence[str], **options: Unpack[Options]
+) -> Patch:
+    """Plan to bring members into another order; those that are not named follow in theirs.
+
+    See ``Options`` for the rest.  Raises HostError.
+    """
+
+    def edit(document: Domain) -> Edited:
+        place = place_of(document, quorum, domain.name)
+        first = [place.member(one) for one in order]
+        if len(set(first)) < len(first):
+            raise HostError(f"{place.where}: a member is named twice; name each once")
+        rest = [one for one in range(len(place.quorum.members)) if one not in first]
+        named = tuple(place.said(place.quorum.members[one]) for one in first)
+        return Edited(document.reorder_members(place.quorum, [*first, *rest]), named=named)
+
+    title = f"reorder the members of '{quorum}' in '{domain.name}'"
+    return _planned(domain, title, quorum, edit, options)
+
+
+def _planned(domain: HostDomain, title: str, quorum: str, edit: Edit, options: Options) -> Patch:
+    target = quorum.partition("/")[0]
+    return planned(domain, Change("change", title, target, quorum, edit), options)

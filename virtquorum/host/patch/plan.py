@@ -1,0 +1,186 @@
+"""A change planned: both halves, what is refused, what is asked, and the steps in their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from virtquorum.check.finding import Severity
+from virtquorum.host.checks import refused
+from virtquorum.host.define import placeholder_files
+from virtquorum.host.definition import MakePlaceholder, RemovePlaceholder
+from virtquorum.host.live import Write
+from virtquorum.host.patch.config import ConfigHalf
+from virtquorum.host.patch.guards import overwritten, spare, ties
+from virtquorum.host.patch.half import same_meaning, something
+from virtquorum.host.patch.live import LiveHalf
+from virtquorum.host.patch.note import note_all
+from virtquorum.host.patch.patch import ImagesError, InvalidPatchError, Patch
+from virtquorum.host.patch.scope import Scope
+from virtquorum.host.placeholders import Placeholders
+from virtquorum.qemu.provided import Provided
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from virtquorum.check.finding import Finding
+    from virtquorum.host.change import Step
+    from virtquorum.host.checks.result import CheckResult
+    from virtquorum.host.domain import HostDomain
+    from virtquorum.host.patch.edit import Change
+    from virtquorum.host.patch.half import Half
+    from virtquorum.host.patch.patch import Options
+
+__all__ = ["planned"]
+
+
+def planned(domain: HostDomain, change: Change, options: Options) -> Patch:
+    """Plan a change of the running domain, its definition, or both.
+
+    Raises NothingToChangeError where all is so already, InvalidPatchError for
+    new mistakes, ImagesError for images that QEMU cannot use, LoweredError
+    for a domain that was changed by hand, HostError, EditError,
+    TranslationError.
+    """
+    return _Planner(domain, change, options).plan()
+
+
+class _Planner:
+    """One change on its way to a plan."""
+
+    def __init__(self, domain: HostDomain, change: Change, options: Options) -> None:
+        self.domain = domain
+        self.change = change
+        self.options = options
+        self.scope = Scope.of(
+            domain, live=options.get("live", False), config=options.get("config", False)
+        )
+        provided = options.get("provided") or Provided(lookup=domain.host.lookup)
+        self.live = LiveHalf(domain, change, provided, options) if self.scope.live else None
+        self.config = (
+            ConfigHalf(domain, change, provided, options.get("directory"))
+            if self.scope.config
+            else None
+        )
+        self.halves: list[Half] = [one for one in (self.live, self.config) if one is not None]
+
+    def plan(self) -> Patch:
+        """All that can be said, refused and decided before anything is done."""
+        if len(self.halves) > 1:
+            same_meaning(self.halves, self.domain.name)
+        something(self.halves)
+        findings = self._findings()
+        results = self._results() if self.options.get("checks", True) else []
+        steps, notes = self._steps()
+        return Patch(
+            title=self.change.title,
+            domain=self.domain.name,
+            steps=tuple(steps),
+            target=self.change.target,
+            live=self.scope.live,
+            config=self.scope.config,
+            lost=tuple(dict.fromkeys(self._lost())),
+            notes=tuple(dict.fromkeys([*notes, *self._notes()])),
+            findings=tuple(findings),
+            results=tuple(results),
+        )
+
+    def _findings(self) -> list[Finding]:
+        """What the rules say newly, once; raises InvalidPatchError if there are errors."""
+        found = {(one.rule, one.message): one for half in self.halves for one in half.findings()}
+        if any(one.severity is Severity.ERROR for one in found.values()):
+            raise InvalidPatchError(self.change.title, list(found.values()))
+        return list(found.values())
+
+    def _results(self) -> list[CheckResult]:
+        """What is found of new images, once; raises ImagesError if there are errors."""
+        found: dict[str, CheckResult] = {}
+        for half in self.halves[:1]:  # the new images of both are the same
+            found |= {str(one): one for one in half.looked_at()}
+        results = list(found.values())
+        if refused(results):
+            raise ImagesError(self.change.title, results)
+        return results
+
+    def _lost(self) -> Iterator[str]:
+        for half in self.halves:
+            places = half.places()
+            if places is not None:
+                yield from ties(places[0].word, places[0].quorum, places[1].quorum)
+        members = self.halves[0].edited.members
+        if self.change.kind == "change" and not self.domain.is_active:
+            yield from self._saved()
+        if self._is_copied:
+            yield from overwritten(members, here=self.domain.host.is_local)
+        elif members and self.options.get("fill", True):
+            yield (
+                "nothing is copied to the new member while the guest runs without it: it votes "
+                "with what it holds from the next start on; with --live as well it is copied to"
+            )
+
+    def _saved(self) -> Iterator[str]:
+        """What to ask of a domain with a saved state, which has disks of its own."""
+        if self.domain.has_managed_save:
+            name = self.domain.name
+            yield (
+                f"'{name}' has a saved state, with which it would go on with the quorum as it was "
+                f"and not as it becomes; 'virsh managedsave-remove {name}' throws that away"
+            )
+
+    @property
+    def _is_copied(self) -> bool:
+        """Whether new members are copied to: the guest runs with them, or does not run."""
+        return self.options.get("fill", True) and (self.scope.live or not self.domain.is_active)
+
+    def _notes(self) -> Iterator[str]:
+        for half in self.halves:
+            places = half.places()
+            if places is not None:
+                yield from spare(places[0].word, places[0].quorum, places[1].quorum)
+        if self.live is not None and self.live.is_changed and self.change.kind != "detach":
+            yield (
+                f"'{self.domain.name}' cannot be saved or migrated any more until it is shut down "
+                "and started again: libvirt would bring it back with the disks of its start"
+            )
+
+    def _steps(self) -> tuple[list[Step], list[str]]:
+        """The definition changes behind the note of what is under way, before the guest pauses."""
+        steps: list[Step] = []
+        notes: list[str] = []
+        used: set[str] = set()
+        if self.live is not None and self.live.is_changed:
+            steps, used = self.live.steps()
+        elif self.domain.is_active:
+            used = set(_files(self.domain, inactive=False))
+        if self.config is not None and self.config.is_changed:
+            found, notes, files = self.config.steps()
+            if self.live is None and self._is_copied:
+                found = [*self.config.fills(), *found]
+            if self.live is not None:
+                found = [one for one in found if not _is_of(one, used)]
+                notes = [one for one in notes if not one.endswith("from its next start")]
+            at = next((at for at, one in enumerate(steps, 1) if isinstance(one, Write)), 0)
+            steps = [*steps[:at], *found, *steps[at:]]
+            used |= files
+            note_all(steps, self.change.target, (self.config.before, self.config.after))
+        elif self.domain.is_persistent:
+            used |= set(_files(self.domain, inactive=True))
+            note_all(steps, self.change.target)
+        else:
+            note_all(steps, self.change.target)
+        return [*steps, *self._removals(used)], notes
+
+    def _removals(self, used: set[str]) -> list[Step]:
+        """The placeholders that were needed and are not any more."""
+        placeholders = Placeholders(self.domain.host)
+        before = dict.fromkeys(path for half in self.halves for path in half.files.values())
+        return [RemovePlaceholder(placeholders, path) for path in before if path not in used]
+
+
+def _is_of(step: Step, files: set[str]) -> bool:
+    """Whether a step makes one of these placeholders, as the running domain's steps do."""
+    return isinstance(step, MakePlaceholder) and step.path in files
+
+
+def _files(domain: HostDomain, *, inactive: bool) -> Iterator[str]:
+    """The placeholders of what runs, or of the definition."""
+    yield from placeholder_files(domain.text(inactive=inactive)).values()

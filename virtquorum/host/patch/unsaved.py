@@ -1,0 +1,61 @@
+"""A running domain that was changed cannot be saved, nor migrated.
+
+What is saved goes on from the command line of its start: with a member that
+was removed since, or with the placeholder in the place of a disk that was
+plugged in.  QEMU refuses to hand its disks over while a node insists on
+writing; such a node stands on nothing but zeros here, and goes with QEMU.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from virtquorum.host.change import MonitorCommand
+from virtquorum.host.live import LiveStep
+from virtquorum.qemu.qmp import command
+
+if TYPE_CHECKING:
+    from virtquorum.host.change import Action, Course
+    from virtquorum.host.compare import Options
+    from virtquorum.host.monitor import Monitor
+    from virtquorum.stock.lower import Lowering
+
+__all__ = ["ForbidSaving", "forbidding"]
+
+
+def forbidding(one: Lowering) -> Options:
+    """The node that forbids to save a domain for the sake of one of its disks."""
+    return {
+        "driver": "blkdebug",
+        "node-name": f"{one.drive.removesuffix('-c')}-nosave",
+        "image": {"driver": "null-co", "size": 512},
+        "take-child-perms": ["write"],
+    }
+
+
+class ForbidSaving(LiveStep):
+    """See that the domain cannot be saved until its next start."""
+
+    words = "forbid to save or migrate the domain, which would come back with the disk as it was"
+
+    def __init__(self, monitor: Monitor, one: Lowering) -> None:
+        super().__init__(monitor)
+        self._node = forbidding(one)
+        self._is_ours = False
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The command."""
+        return (MonitorCommand(command=command("blockdev-add", self._node)),)
+
+    def do(self, course: Course) -> None:
+        """Open the node that forbids it, if that is not there from an earlier change."""
+        if self._node["node-name"] not in self.monitor.nodes():
+            self._is_ours = True
+            self.monitor.command("blockdev-add", **self._node)
+
+    def bring_back(self) -> None:
+        """Close the node if it is this step's."""
+        name = self._node["node-name"]
+        if self._is_ours and name in self.monitor.nodes():
+            self.monitor.command("blockdev-del", **{"node-name": name})

@@ -1,0 +1,238 @@
+"""The files that stand for quorum disks in libvirt's eyes: made, looked at, removed.
+
+A placeholder begins with a sentence that says what it is; behind that it is a
+hole of the quorum's size.  Only a file that begins so, and holds nothing else,
+is ever changed or removed: an image cannot be mistaken for one.
+
+On this machine they are files like any other.  On another one, or where this
+user may not write, libvirt makes them, as volumes of a pool of that directory.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from virtquorum.errors import HostError, LibvirtError
+from virtquorum.host.connection import asking
+from virtquorum.host.owner import qemu_owner
+from virtquorum.xml.format import escape
+
+if TYPE_CHECKING:
+    from virtquorum.host.session import Host
+
+__all__ = ["SENTENCE", "SMALLEST", "Placeholders", "State"]
+
+#: How each placeholder begins.
+SENTENCE: Final = (
+    b"This file is a virtquorum placeholder: it stands for a quorum disk in libvirt's eyes and "
+    b"holds no data of the guest. The data is in the images that 'virtquorum list' names.\n"
+)
+#: The size (bytes) of one whose quorum's size is not known.
+SMALLEST: Final = 1 << 20
+#: What may be read of the beginning of one; file systems keep data in blocks.
+_BLOCK: Final = 1 << 16
+#: Any user's QEMU must find the file in the directory; only libvirt looks around in it.
+_DIRECTORY_MODE: Final = 0o711
+#: libvirt's VIR_ERR_NO_STORAGE_POOL, VIR_ERR_NO_STORAGE_VOL, VIR_ERR_NO_SUPPORT.
+_NO_POOL, _NO_VOLUME, _NO_SUPPORT = 49, 50, 3
+
+#: 'unknown' where nobody can be asked; 'other' is a file that is no placeholder.
+State: TypeAlias = Literal["there", "missing", "other", "unknown"]
+
+
+class Placeholders:
+    """The placeholders on a libvirt's machine."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+
+    def state(self, path: str) -> State:
+        """What is at a path."""
+        if self.host.is_local:
+            with suppress(PermissionError):
+                return _local_state(path)
+        volume = self._volume(path)
+        if volume is None:
+            return "unknown" if self._pool(path) is None else "missing"
+        return "there" if self._begins_right(volume, path) else "other"
+
+    def make(self, path: str, size: int | None) -> bool:
+        """Make one of a size (bytes), or give that to one that is there; whether it is new.
+
+        Raises HostError for a file that is no placeholder, and where nobody
+        here may make one.
+        """
+        state = self.state(path)
+        if state == "other":
+            raise HostError(
+                f"'{path}' is there and is no placeholder; move it away, or choose another "
+                "directory, --placeholder-dir DIR"
+            )
+        if state == "there":
+            if size is not None:
+                self._resize(path, size)
+            return False
+        if self.host.is_local and _may_make(path):
+            self._make_file(path, size or SMALLEST)
+        else:
+            self._make_volume(path, size or SMALLEST)
+        return True
+
+    def remove(self, path: str) -> str | None:
+        """Remove one if it is there; a sentence on why it stays, None if it is gone."""
+        state = self.state(path)
+        if state == "missing":
+            return None
+        if state == "other":
+            return f"'{path}' is no placeholder any more and stays"
+        if state == "unknown":
+            return f"the placeholder '{path}' stays on '{self.host.name}'; remove it there"
+        if self.host.is_local and os.access(os.path.dirname(path), os.W_OK | os.X_OK):
+            os.unlink(path)
+            return None
+        volume = self._volume(path)
+        if volume is None:
+            return f"the placeholder '{path}' stays; only its owner may remove it"
+        with asking(f"the placeholder '{path}'"):
+            volume.delete()
+        return None
+
+    # Files
+
+    def _make_file(self, path: str, size: int) -> None:
+        directory = os.path.dirname(path)
+        try:
+            if not os.path.isdir(directory):
+                os.makedirs(directory, exist_ok=True)
+                os.chmod(directory, _DIRECTORY_MODE)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            try:
+                os.write(handle, SENTENCE)
+                os.ftruncate(handle, max(size, len(SENTENCE)))
+                # libvirt does that itself, unless its qemu.conf says dynamic_ownership = 0.
+                owner = qemu_owner(self.host)
+                if owner is not None:
+                    os.fchown(handle, *owner)
+            except BaseException:
+                os.unlink(path)
+                raise
+            finally:
+                os.close(handle)
+        except OSError as error:
+            said = (error.strerror or str(error)).lower()
+            raise HostError(f"'{path}': {said}") from None
+
+    def _resize(self, path: str, size: int) -> None:
+        """Give one its quorum's size, as far as we may; only what is shown depends on it."""
+        with suppress(OSError):
+            if self.host.is_local and os.stat(path).st_size != size:
+                os.truncate(path, max(size, len(SENTENCE)))
+
+    # Volumes
+
+    def _pool(self, path: str) -> Any:
+        """The active pool of a path's directory, None if there is none."""
+        try:
+            with asking(None):
+                pool = self.host.connection.storagePoolLookupByTargetPath(os.path.dirname(path))
+                return pool if pool.isActive() else None
+        except LibvirtError as error:
+            if error.code in (_NO_POOL, _NO_SUPPORT):
+                return None
+            raise
+
+    def _volume(self, path: str) -> Any:
+        """The volume that a path is, None if no pool has it."""
+        pool = self._pool(path)
+        if pool is None:
+            return None
+        try:
+            with asking(None):
+                pool.refresh()
+                return pool.storageVolLookupByName(os.path.basename(path))
+        except LibvirtError as error:
+            if error.code == _NO_VOLUME:
+                return None
+            raise
+
+    def _make_volume(self, path: str, size: int) -> None:
+        pool = self._pool(path)
+        if pool is None:
+            raise self._nobody(path)
+        xml = (
+            f"<volume><name>{escape(os.path.basename(path))}</name>"
+            f"<capacity unit='bytes'>{size}</capacity><allocation>0</allocation>"
+            "<target><format type='raw'/></target></volume>"
+        )
+        with asking(f"the placeholder '{path}'"):
+            volume = pool.createXML(xml)
+            stream = self.host.connection.newStream()
+            volume.upload(stream, 0, len(SENTENCE))
+            stream.send(SENTENCE)
+            stream.finish()
+
+    def _begins_right(self, volume: Any, path: str) -> bool:
+        with asking(f"the placeholder '{path}'"):
+            stream = self.host.connection.newStream()
+            volume.download(stream, 0, len(SENTENCE))
+            found: bytes = stream.recv(len(SENTENCE))
+            stream.abort()
+        return _is_ours(found)
+
+    def _nobody(self, path: str) -> HostError:
+        directory = os.path.dirname(path)
+        pool = (
+            f"virsh -c '{self.host.uri}' pool-define-as virtquorum dir --target '{directory}', "
+            "pool-build and pool-start it"
+        )
+        if not self.host.is_local:
+            return HostError(
+                f"libvirt on '{self.host.name}' has no pool of the directory '{directory}' to make "
+                f"it in; make one: {pool}"
+            )
+        return HostError(
+            f"this user may not write to '{directory}'; run it as root, choose another directory, "
+            f"--placeholder-dir DIR, or have libvirt make it, in a pool of that directory: {pool}"
+        )
+
+
+def _local_state(path: str) -> State:
+    """What is at a path of this machine; raises PermissionError where one may not look."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    except PermissionError:
+        raise
+    except OSError:  # a link
+        return "other"
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode) or not _is_ours(os.read(handle, _BLOCK)):
+            return "other"
+        return "there" if _is_hole(handle) else "other"
+    finally:
+        os.close(handle)
+
+
+def _is_ours(beginning: bytes) -> bool:
+    """Whether a file begins as placeholders do and goes on with zeros."""
+    return beginning.startswith(SENTENCE) and not beginning[len(SENTENCE) :].strip(b"\0")
+
+
+def _is_hole(handle: int) -> bool:
+    """Whether a file has nothing behind its first block; so it is where holes are not known."""
+    try:
+        return os.lseek(handle, _BLOCK, os.SEEK_DATA) >= os.fstat(handle).st_size
+    except OSError:
+        return True
+
+
+def _may_make(path: str) -> bool:
+    """Whether this user may make a file, and the directory for it if that is missing."""
+    directory = os.path.dirname(path)
+    while directory and not os.path.lexists(directory):
+        directory = os.path.dirname(directory)
+    return os.access(directory or ".", os.W_OK | os.X_OK)
