@@ -33,7 +33,7 @@ def _problems(domain: Domain, code: str) -> Iterator[Problem]:
     subject = RULES[code][1]
     check = rule(code).check
     assert check is not None
-    if subject == "document":
+    if subject in ("document", "lowered"):
         if rule(code).hint in domain.document.data:
             yield from check(domain.document.root)  # type: ignore[arg-type]
     elif subject == "disks":

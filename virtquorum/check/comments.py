@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from virtquorum.check.finding import Severity
+from virtquorum.check.lowered import HINT, is_recorded
 from virtquorum.check.rules import RULES
 from virtquorum.check.selection import ALWAYS, EXPECTED, codes, nearest, normal
 from virtquorum.xml.document import Element
@@ -73,6 +74,7 @@ class Ignores:
 
     def __init__(self, document: Document) -> None:
         self._document = document
+        self._lowered = HINT in document.data
         #: By the offset of a start or end tag, and the beginning of codes.
         self._scopes: dict[int, dict[str, _Word]] = {}
         self._words: list[_Word] = []
@@ -122,6 +124,8 @@ class Ignores:
             if word.used or not judged:
                 continue
             if takes is not None and not all(takes(code, Severity.NOTE) for code in judged):
+                continue
+            if self._lowered and is_recorded(elements[word.target]):
                 continue
             if judged & _ABOUT_COMMENTS or not self.hides(elements[word.target], "VQ021"):
                 yield CommentProblem(

@@ -42,6 +42,8 @@ MOST: Final = 2_000
 _LOOKED_AT: Final = 20_000
 #: What a comment has that keeps findings back.
 MARK: Final = b"virtquorum:"
+#: How the names of aliases, nodes and drives begin that lowering makes.
+LOWERED: Final = b"vq-"
 
 __all__ = ["MARK", "MOST", "Checked", "Checker", "Rules", "unread"]
 
@@ -90,7 +92,10 @@ class Rules:
         self, root: Element, data: bytes, disks: Sequence[Disk]
     ) -> Iterator[tuple[Rule, Problem]]:
         """What the rules find in a document and its disks."""
-        for one in self.of("document"):
+        about_all = self.of("document")
+        if LOWERED in data:
+            about_all = [*about_all, *self.of("lowered")]
+        for one in about_all:
             if one.hint in data and one.check is not None:
                 yield from ((one, problem) for problem in one.check(root))  # type: ignore[arg-type]
         if not disks:

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Change", "Position", "Problem", "Repair", "Rule", "Subject", "positions"]
 
-#: What a rule's function is called with: 'document' the root Element, 'disks' all Disks of a
-#: domain, 'disk' one Disk, 'image' a Position, 'quorum' a Position whose image is a quorum.
-#: 'images' rules run with --check-images only; 'input' has no function: the reading or the grammar
-#: finds it.
-Subject = Literal["document", "disks", "disk", "image", "quorum", "images", "input"]
+#: What a rule's function is called with: 'document' the root Element, 'lowered' as well, where
+#: anything of a lowering may be in the document, 'disks' all Disks of a domain, 'disk' one Disk,
+#: 'image' a Position, 'quorum' a Position whose image is a quorum.  'images' rules run with
+#: --check-images only; 'input' has no function: the reading or the grammar finds it.
+Subject = Literal["document", "lowered", "disks", "disk", "image", "quorum", "images", "input"]
 
 
 class Change(NamedTuple):
@@ -111,8 +111,8 @@ class Rule(Node):
     (and in which program) and what to do.  ``failing`` and ``passing`` are
     XML, a whole ``<domain>`` or a bare ``<disk>``: the first has the problem
     and the second is the same without it.  ``fixable`` says that the rule
-    offers a fix for its failing example.  ``hint`` is for 'document' rules:
-    a document without these bytes has none of their problems.
+    offers a fix for its failing example.  ``hint`` is for 'document'
+    and 'lowered' rules: a document without these bytes has none of their problems.
     """
 
     code: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from virtquorum.model.identity import identity
 from virtquorum.model.image import Image, Quorum
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = [
     "clashes",
     "disk_writable",
     "place",
+    "uses",
     "voters",
     "votes_apart",
     "writable",
@@ -112,6 +114,24 @@ def _keep(best: list[tuple[float, int]], uses: Sequence[Use], stop: float, numbe
         best.append((stop, number))
     best.sort(key=lambda one: (-one[0], one[1]))
     del best[2:]
+
+
+def uses(number: int, disk: Disk) -> Iterator[Use]:
+    """The images of a disk, whose user is ``number``; backing images are read."""
+    top = disk.image
+    # A quorum shares its members with no other writer, and libvirt only shares raw images.
+    shares = disk.shareable is True and top.format in (None, "raw")
+    rest = [(top, disk_writable(disk))]
+    while rest:
+        image, writes = rest.pop()
+        is_quorum = isinstance(image.source, Quorum)
+        if not is_quorum and (found := identity(image.source)) is not None:
+            yield Use(image.source, found, number, writes, shares and image is top)
+        below = image.below
+        if below:
+            rest.extend(
+                (one, writes and is_quorum) for one in reversed(below) if isinstance(one, Image)
+            )
 
 
 def disk_writable(disk: Disk) -> bool:

@@ -6,7 +6,7 @@ quorum's block nodes are arguments in ``<qemu:commandline>``; and the disk, as
 it was written, is kept in the metadata:
 
     <metadata>
-      <virtquorum xmlns='urn:virtquorum:domain:1.0' version='1' adds='metadata override'>
+      <virtquorum xmlns='urn:virtquorum:domain:1.0' version='1' adds='metadata'>
         <lowered target='vda' alias='ua-vq-vda' drive='vq-vda' file='/…/web-vda.placeholder'
                  arguments='3f2a9c0d1e4b5a67 …'>
           <disk type='quorum' threshold='2'>…</disk>
@@ -16,38 +16,48 @@ it was written, is kept in the metadata:
 
 ``arguments`` are digests of the arguments' values, by which ours are told from
 those of others; a disk that was plugged into a running guest has
-``plugged='yes'``, and its nodes came by the monitor.  ``adds`` names the
-elements that were not there before.
+``plugged='yes'``, and its nodes came by the monitor.  One that was no quorum
+when the guest was started has no placeholder either: libvirt's XML has its
+former source, and ``kept`` the nodes that libvirt had for that (a JSON list of
+BlockdevOptions).  ``adds`` names the elements, and the declaration
+``xmlns:qemu``, that were not there before, and ``opens`` those that were there
+as a single tag.
 
-Reading is tolerant: what somebody has changed by hand comes as ``Trouble``s.
+Reading is tolerant, of any prefix as well: what somebody has changed by hand
+is for ``troubles`` to find.
 """
 
 from __future__ import annotations
 
-import json
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from virtquorum.xml.document import Element
 from virtquorum.xml.parse import parse_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from virtquorum.model.disk import Disk
-    from virtquorum.xml.document import Element
+    from virtquorum.xml.document import Document
 
 __all__ = [
+    "BUSES",
     "NAMESPACE",
     "QEMU",
     "VERSION",
+    "WITHOUT_WRITE_CACHE",
     "Argument",
     "Lowered",
     "Record",
-    "Trouble",
-    "TroubleKind",
+    "alias_in",
     "digest",
+    "machine_elements",
     "namespace",
-    "troubles",
+    "overrides",
+    "qemu_arguments",
+    "records",
+    "with_own",
 ]
 
 #: The namespace of the record.
@@ -56,23 +66,12 @@ NAMESPACE: Final = "urn:virtquorum:domain:1.0"
 QEMU: Final = "http://libvirt.org/schemas/domain/qemu/1.0"
 #: The version of the record that is written here; a newer one is not read.
 VERSION: Final = 1
+#: The buses on which libvirt makes a device with an option that an override can change.
+BUSES: Final = ("virtio", "scsi", "sata", "ide", "usb")
+#: The cache modes with which a device says that it has no write cache.
+WITHOUT_WRITE_CACHE: Final = ("directsync", "writethrough")
 
-TroubleKind: TypeAlias = Literal["record", "newer", "placeholder", "source", "override", "argument"]
-
-
-class Trouble(NamedTuple):
-    """What is not as it was written, and what is expected there.
-
-    ``kind`` is 'record' (the record itself), 'newer' (a newer version's),
-    'placeholder' (gone, or without its alias), 'source' (a placeholder with
-    another source), 'override' or 'argument'.
-    """
-
-    kind: TroubleKind
-    element: Element
-    message: str
-    expected: str
-    attribute: str | None = None
+_OPTIONS: Final = ("-blockdev", "-object")
 
 
 class Argument(NamedTuple):
@@ -88,7 +87,12 @@ class Argument(NamedTuple):
 
 
 class Lowered(NamedTuple):
-    """One disk of a record: ``<lowered>`` and its attributes, and the disk as it was written."""
+    """One disk of a record: ``<lowered>`` and its attributes, and the disk as it was written.
+
+    ``verbatim`` says that the disk's own bytes are libvirt's XML: that no
+    prefix has come to its names.  ``kept`` is JSON, None where libvirt has a
+    placeholder.
+    """
 
     element: Element
     target: str
@@ -98,6 +102,8 @@ class Lowered(NamedTuple):
     arguments: tuple[str, ...]
     plugged: bool
     disk: Disk
+    verbatim: bool = True
+    kept: str | None = None
 
     @property
     def disk_element(self) -> Element:
@@ -106,57 +112,101 @@ class Lowered(NamedTuple):
 
 
 class Record(NamedTuple):
-    """The record of a ``<domain>`` element."""
+    """The record of a ``<domain>`` element.
+
+    ``by_alias`` and ``by_target`` are the domain's disks, ``drives`` by alias
+    the properties that decide which node a device has.
+    """
 
     domain: Element
     element: Element
     adds: tuple[str, ...]
+    opens: tuple[str, ...]
     disks: tuple[Lowered, ...]
+    by_alias: Mapping[str, Element]
+    by_target: Mapping[str, Element]
+    drives: Mapping[str, Element]
 
     @classmethod
     def of(cls, domain: Element) -> Record | None:
         """The record of a domain, None if it has none; what is wrong in it is left out."""
-        element = next(_record_elements(domain), None)
+        element = next(records(domain), None)
         if element is None:
             return None
-        disks = [one for one in map(_lowered, element.elements()) if one is not None]
-        adds = tuple(element.attributes.get("adds", "").split())
-        return cls(domain, element, adds, tuple(disks))
+        said = element.attributes
+        by_alias: dict[str, Element] = {}
+        by_target: dict[str, Element] = {}
+        for disk in machine_elements(domain, "disk"):
+            by_alias.setdefault(alias_in(disk) or "", disk)
+            for target in disk.elements("target")[:1]:
+                by_target.setdefault(target.attributes.get("dev", ""), disk)
+        return cls(
+            domain,
+            element,
+            tuple(said.get("adds", "").split()),
+            tuple(said.get("opens", "").split()),
+            _disks(element),
+            by_alias,
+            by_target,
+            _drives(domain),
+        )
 
     @property
     def version(self) -> int | None:
         """The version of the record, None if it is no number."""
         text = self.element.attributes.get("version", "")
-        return int(text) if text.isascii() and text.isdigit() else None
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the domain is a running one's."""
+        return "id" in self.domain.attributes
 
     def placeholder(self, one: Lowered) -> Element | None:
-        """The ``<disk>`` that stands for a disk: the one with its target."""
-        for devices in self.domain.elements("devices"):
-            for disk in devices.elements("disk"):
-                for target in disk.elements("target"):
-                    if target.attributes.get("dev") == one.target:
-                        return disk
-        return None
+        """The ``<disk>`` that stands for a disk: the one with its alias, or else with its target.
+
+        A disk with the target that has another alias and another source is
+        somebody's own.
+        """
+        found = self.by_alias.get(one.alias)
+        if found is None:
+            found = self.by_target.get(one.target)
+            if found is not None and alias_in(found) is not None and one.file not in _files(found):
+                return None
+        return found
 
     def arguments(self) -> list[Argument]:
         """Every option with a value, ours and others', in order."""
-        return list(_arguments(self.domain))
+        return list(qemu_arguments(self.domain))
 
     def own_arguments(self) -> list[Argument]:
-        """The arguments that lowering put there."""
+        """The arguments that lowering put there; of equal ones the last."""
         known = {text for one in self.disks for text in one.arguments}
-        return [one for one in _arguments(self.domain) if one.digest in known]
+        found = {text: one for one in self.arguments() if (text := one.digest) in known}
+        return list(found.values())
 
     def override(self, one: Lowered) -> Element | None:
         """The property that decides which node a disk's device has; of several the last."""
-        found = None
-        for device in _devices(self.domain):
-            if device.attributes.get("alias") == one.alias:
-                for frontend in _of(device, "frontend"):
-                    for property in _of(frontend, "property"):
-                        if property.attributes.get("name") == "drive":
-                            found = property
-        return found
+        return self.drives.get(one.alias)
+
+    def own_properties(self, one: Lowered) -> list[Element]:
+        """The properties of a disk's device that lowering put there."""
+        drive = self.override(one)
+        return with_own(drive) if drive is not None else []
+
+
+def with_own(drive: Element) -> list[Element]:
+    """A property 'drive' of ours, and those beside it that came with it."""
+    frontend: Element = drive.parent  # type: ignore[assignment]
+    return [one for one in _of(frontend, "property") if one is drive or _is_own(one)]
+
+
+def _is_own(property: Element) -> bool:
+    """Whether a property beside our 'drive' is one that comes with it."""
+    name, value = (property.attributes.get(word, "") for word in ("name", "value"))
+    return (name, value) == ("share-rw", "false") or (
+        name == "device_id" and value.startswith("drive-")
+    )
 
 
 def digest(value: str) -> str:
@@ -171,11 +221,61 @@ def namespace(element: Element) -> tuple[str, str]:
         prefix, name = "", element.name
     declaration = f"xmlns:{prefix}" if prefix else "xmlns"
     one: object = element
-    while hasattr(one, "attributes"):
+    while isinstance(one, Element):
         if declaration in one.attributes:
             return one.attributes[declaration], name
-        one = one.parent  # type: ignore[attr-defined]
+        one = one.parent
     return "", name
+
+
+def records(domain: Element) -> Iterator[Element]:
+    """The records in a domain's metadata, of which there should be one."""
+    for metadata in domain.elements("metadata"):
+        yield from _of(metadata, "virtquorum", NAMESPACE)
+
+
+def machine_elements(domain: Element, name: str | None = None) -> Iterator[Element]:
+    """The devices of a domain, of one name or all."""
+    for devices in domain.elements("devices"):
+        yield from devices.elements(name)
+
+
+def alias_in(device: Element) -> str | None:
+    """The alias of a device."""
+    for alias in device.elements("alias"):
+        return alias.attributes.get("name")
+    return None
+
+
+def qemu_arguments(domain: Element) -> Iterator[Argument]:
+    """Two words after each other of which the first is an option for a node or an object."""
+    for line in _of(domain, "commandline"):
+        option: Element | None = None
+        for word in _of(line, "arg"):
+            if option is not None:
+                yield Argument(option, word)
+                option = None
+            elif word.attributes.get("value") in _OPTIONS:
+                option = word
+
+
+def overrides(domain: Element) -> Iterator[tuple[str, Element]]:
+    """The alias of a device and each property that ``<qemu:override>`` gives it, in order."""
+    for override in _of(domain, "override"):
+        for device in _of(override, "device"):
+            alias = device.attributes.get("alias", "")
+            for frontend in _of(device, "frontend"):
+                for property in _of(frontend, "property"):
+                    yield alias, property
+
+
+def _drives(domain: Element) -> dict[str, Element]:
+    found = overrides(domain)
+    return {alias: one for alias, one in found if one.attributes.get("name") == "drive"}
+
+
+def _files(disk: Element) -> list[str | None]:
+    return [source.attributes.get("file") for source in disk.elements("source")]
 
 
 def _of(parent: Element, name: str, space: str = QEMU) -> list[Element]:
@@ -186,181 +286,66 @@ def _is(element: Element, name: str, space: str) -> bool:
     return element.name.endswith(name) and namespace(element) == (space, name)
 
 
-def _record_elements(domain: Element) -> Iterator[Element]:
-    for metadata in domain.elements("metadata"):
-        yield from _of(metadata, "virtquorum", NAMESPACE)
+def _disks(element: Element) -> tuple[Lowered, ...]:
+    """The disks of a record, each target once."""
+    found: dict[str, Lowered] = {}
+    for one in map(_lowered, element.elements()):
+        if one is not None:
+            found.setdefault(one.target, one)
+    return tuple(found.values())
 
 
 def _lowered(element: Element) -> Lowered | None:
     """One ``<lowered>``, None if it is not as it is written."""
+    if not _is(element, "lowered", NAMESPACE):
+        return None
     said = element.attributes
-    disks = element.elements("disk")
+    disks = [one for one in element.elements() if one.name.endswith("disk")]
     words = [said.get(name) for name in ("target", "alias", "drive", "file")]
-    if element.name != "lowered" or len(disks) != 1 or not all(words):
+    if len(disks) != 1 or not all(words):
+        return None
+    space, name = namespace(disks[0])
+    if name != "disk" or space not in ("", NAMESPACE):
         return None
     target, alias, drive, file = (word or "" for word in words)
-    disk = parse_disk(disks[0])
+    written = disks[0]
+    plain = written if ":" not in written.name else _unprefixed(written)
+    disk = parse_disk(plain)
     if disk.name != target or not disk.quorums:
         return None
-    arguments = tuple(said.get("arguments", "").split())
     return Lowered(
-        element, target, alias, drive, file, arguments, said.get("plugged") == "yes", disk
+        element,
+        target,
+        alias,
+        drive,
+        file,
+        tuple(said.get("arguments", "").split()),
+        said.get("plugged") == "yes",
+        disk,
+        plain is written,
+        said.get("kept"),
     )
 
 
-def _arguments(domain: Element) -> Iterator[Argument]:
-    """Two words after each other of which the first is an option for a node or an object."""
-    for line in _of(domain, "commandline"):
-        option: Element | None = None
-        for word in _of(line, "arg"):
-            if option is not None:
-                yield Argument(option, word)
-                option = None
-            elif word.attributes.get("value") in ("-blockdev", "-object"):
-                option = word
+def _unprefixed(top: Element) -> Element:
+    """A copy of an element in which the names of the record's namespace have no prefix."""
+    copy = _renamed(top, top.parent)
+    rest = [(top, copy)]
+    while rest:
+        element, copied = rest.pop()
+        children = []
+        for one in element.children:
+            child = _renamed(one, copied) if isinstance(one, Element) else one
+            children.append(child)
+            if isinstance(one, Element) and isinstance(child, Element):
+                rest.append((one, child))
+        copied.children = children
+    return copy
 
 
-def _devices(domain: Element) -> Iterator[Element]:
-    for override in _of(domain, "override"):
-        yield from _of(override, "device")
-
-
-def troubles(domain: Element) -> Iterator[Trouble]:
-    """What is not as lowering left it, in a ``<domain>`` element; nothing without a record."""
-    elements = list(_record_elements(domain))
-    if not elements:
-        return
-    record = Record.of(domain)
-    assert record is not None
-    if record.version != VERSION:
-        yield _other_version(record)
-        return
-    for extra in elements[1:]:
-        yield Trouble(
-            "record", extra, "this is a second record of quorum disks", "one record a domain"
-        )
-    known = {one.element.start for one in record.disks}
-    targets: set[str] = set()
-    for element in record.element.elements():
-        if element.start not in known:
-            yield Trouble(
-                "record",
-                element,
-                f"the record's <{element.name}> is not as virtquorum writes it",
-                "<lowered target='…' alias='…' drive='…' file='…'> with one quorum disk in it",
-            )
-    for one in record.disks:
-        if one.target in targets:
-            yield Trouble(
-                "record", one.element, f"the record has '{one.target}' twice", "each disk once"
-            )
-            continue
-        targets.add(one.target)
-        yield from _placeholder(record, one)
-    yield from _missing_arguments(record)
-
-
-def _other_version(record: Record) -> Trouble:
-    said = record.element.attributes.get("version", "")
-    if record.version is None or record.version < VERSION:
-        return Trouble(
-            "record",
-            record.element,
-            f"the record's version is '{said}', which there never was",
-            f"version='{VERSION}'",
-            "version",
-        )
-    return Trouble(
-        "newer",
-        record.element,
-        f"the domain was lowered by a newer virtquorum: its record has version {said}",
-        f"at most version {VERSION}; upgrade virtquorum, which reads the older ones as well",
-        "version",
-    )
-
-
-def _placeholder(record: Record, one: Lowered) -> Iterator[Trouble]:
-    element = record.placeholder(one)
-    if element is None:
-        yield Trouble(
-            "placeholder",
-            one.element,
-            f"the placeholder of the quorum disk '{one.target}' is gone",
-            f"a <disk> with <target dev='{one.target}'/> and <alias name='{one.alias}'/>",
-        )
-        return
-    aliases = [alias.attributes.get("name") for alias in element.elements("alias")]
-    if one.alias not in aliases:
-        yield Trouble(
-            "placeholder",
-            element,
-            f"the placeholder of the quorum disk '{one.target}' has lost its alias, so the guest "
-            "gets the placeholder",
-            f"<alias name='{one.alias}'/>",
-        )
-    yield from _source(element, one)
-    if not one.plugged:
-        yield from _override(record, one)
-
-
-def _source(element: Element, one: Lowered) -> Iterator[Trouble]:
-    files = [source.attributes.get("file") for source in element.elements("source")]
-    formats = [driver.attributes.get("type") for driver in element.elements("driver")]
-    if element.attributes.get("type") != "file" or files != [one.file] or formats != ["raw"]:
-        yield Trouble(
-            "source",
-            element,
-            f"the placeholder of the quorum disk '{one.target}' has another source",
-            f"type='file', <driver type='raw'/> and <source file='{one.file}'/>",
-        )
-
-
-def _override(record: Record, one: Lowered) -> Iterator[Trouble]:
-    property = record.override(one)
-    if property is None:
-        yield Trouble(
-            "override",
-            one.element,
-            f"nothing points the device '{one.alias}' at the quorum, so the guest gets the "
-            "placeholder",
-            f"<qemu:override> with the property 'drive' of the device '{one.alias}': '{one.drive}'",
-        )
-    elif property.attributes.get("value") != one.drive:
-        yield Trouble(
-            "override",
-            property,
-            f"the device '{one.alias}' is pointed at another node than the quorum",
-            f"value='{one.drive}'",
-            "value",
-        )
-
-
-def _missing_arguments(record: Record) -> Iterator[Trouble]:
-    every = record.arguments()
-    there = {one.digest for one in every}
-    for one in record.disks:
-        missing = [text for text in one.arguments if text not in there]
-        if missing and not one.plugged:
-            known = {text for disk in record.disks for text in disk.arguments}
-            changed = _alike(one, [word for word in every if word.digest not in known])
-            what = "argument is" if len(missing) == 1 else "arguments are"
-            yield Trouble(
-                "argument",
-                changed.value if changed is not None else one.element,
-                f"{len(missing)} {what} gone or changed by hand of those for the quorum disk "
-                f"'{one.target}'",
-                "what virtquorum wrote there; change the disk itself instead",
-            )
-
-
-def _alike(one: Lowered, arguments: list[Argument]) -> Argument | None:
-    """An argument that is not ours, and makes a node by a name such as ours have."""
-    for argument in arguments:
-        try:
-            said = json.loads(argument.value.attributes.get("value", ""))
-        except ValueError:
-            continue
-        name = str(said.get("node-name") or said.get("id")) if isinstance(said, dict) else ""
-        if name == one.drive or name.startswith((f"{one.drive}-", "vq-secret-", "vq-usage-")):
-            return argument
-    return None
+def _renamed(element: Element, parent: Element | Document) -> Element:
+    space, name = namespace(element)
+    name = name if space == NAMESPACE else element.name
+    found = Element(name, element.attributes, element.start, parent)
+    found.close = element.close
+    return found

@@ -26,10 +26,12 @@ FOLDER = Path(virtquorum.check.rules.__file__).parent
 INPUT = [code for code, (_, subject) in RULES.items() if subject == "input"]
 #: The rules that look at a document's model; tests/check/test_images.py has the 'images' ones.
 MODEL = [code for code, (_, subject) in RULES.items() if subject not in ("input", "images")]
+#: What rules with a hint look at.
+WHOLE = ("document", "lowered")
 #: What the good example of a rule says beside: it is right, and has what these rules point out.
 BESIDE = {"VQ208": {"VQ401"}, "VQ209": {"VQ401"}}
-#: Examples of what is too much: a chain of 200 images.
-LONG = {"VQ214"}
+#: Examples with long lines: a chain of 200 images, and arguments for QEMU.
+LONG = {"VQ214", "VQ605", "VQ606", "VQ607"}
 #: What begins a title or a message in upper case, as it is always written.
 NAMES = re.compile(r"QEMU|Ceph|[A-Z]+\b")
 #: No text can show these: a file that is not there, and what only libxml2 refuses.
@@ -81,7 +83,7 @@ def test_the_module_is_what_the_table_says(code: str) -> None:
     assert one is module.RULE
     assert (one.code, one.name, one.subject) == (code, name, subject)
     assert (one.check is None) == (subject in ("input", "images"))
-    assert bool(one.hint) == (subject == "document")
+    assert bool(one.hint) == (subject in WHOLE)
 
 
 # The page
@@ -199,7 +201,7 @@ def test_the_rule_does_not_ask_for_places(code: str) -> None:
         )
 
 
-@pytest.mark.parametrize("code", [code for code in MODEL if RULES[code][1] == "document"])
+@pytest.mark.parametrize("code", [code for code in MODEL if RULES[code][1] in WHOLE])
 def test_the_hint_is_in_the_failing_example(code: str) -> None:
     one = rule(code)
     assert one.hint in one.failing.encode()

@@ -76,6 +76,16 @@ RULES: dict[str, tuple[str, Subject]] = {
     "VQ505": ("image-backing", "images"),
     "VQ506": ("one-filesystem", "images"),
     "VQ507": ("image-under-two-names", "images"),
+    "VQ601": ("record-damaged", "lowered"),
+    "VQ602": ("record-newer", "lowered"),
+    "VQ603": ("placeholder-changed", "lowered"),
+    "VQ604": ("placeholder-source", "lowered"),
+    "VQ605": ("override-changed", "lowered"),
+    "VQ606": ("arguments-changed", "lowered"),
+    "VQ607": ("lowering-remains", "lowered"),
+    "VQ608": ("member-in-stock-disk", "lowered"),
+    "VQ609": ("placeholder-without-effect", "lowered"),
+    "VQ610": ("placeholder-not-shareable", "lowered"),
 }
 
 

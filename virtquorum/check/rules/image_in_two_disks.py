@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from virtquorum.check.finding import Severity
 from virtquorum.check.rule import Problem, Rule
-from virtquorum.check.sharing import Use, by_domain, clashes, disk_writable, place
-from virtquorum.model.identity import identity
-from virtquorum.model.image import Image, Quorum
+from virtquorum.check.sharing import by_domain, clashes, place, uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,8 +21,8 @@ def check(disks: Sequence[Disk]) -> Iterator[Problem]:
     if len(disks) < 2:
         return
     for own in by_domain(disks):
-        uses = [use for number, disk in enumerate(own) for use in _uses(number, disk)]
-        for first, again, same in clashes(uses):
+        every = [use for number, disk in enumerate(own) for use in uses(number, disk)]
+        for first, again, same in clashes(every):
             name = own[first.user].name  # type: ignore[call-overload]
             other = f"disk '{name}'" if name else "another disk"
             line = place(first).line
@@ -35,24 +33,6 @@ def check(disks: Sequence[Disk]) -> Iterator[Problem]:
                 else f"{other} uses another slice of this file, in line {line}, and QEMU locks the"
                 " whole file for a writer",
                 expected="an image of its own for each disk, or <readonly/> on both",
-            )
-
-
-def _uses(number: int, disk: Disk) -> Iterator[Use]:
-    """The images of a disk; backing images are read."""
-    top = disk.image
-    # A quorum shares its members with no other writer, and libvirt only shares raw images.
-    shares = disk.shareable is True and top.format in (None, "raw")
-    rest = [(top, disk_writable(disk))]
-    while rest:
-        image, writes = rest.pop()
-        is_quorum = isinstance(image.source, Quorum)
-        if not is_quorum and (found := identity(image.source)) is not None:
-            yield Use(image.source, found, number, writes, shares and image is top)
-        below = image.below
-        if below:
-            rest.extend(
-                (one, writes and is_quorum) for one in reversed(below) if isinstance(one, Image)
             )
 
 
