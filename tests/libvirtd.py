@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -50,10 +51,20 @@ def libvirtd() -> Iterator[str]:
     # Not in pytest's directory: the path of a socket may have 107 characters.
     with tempfile.TemporaryDirectory(prefix="vq-libvirtd-") as folder:
         root, log = Path(folder), Path(folder) / "output.log"
-        socket = root / "libvirt-sock"
+        place = root / "libvirt-sock"
         argv = [
             "unshare", "--mount", "--propagation", "private", "--",
             sys.executable, str(_PROGRAM), folder,
         ]  # fmt: skip
-        with program(argv, log, socket.is_socket):
-            yield f"qemu:///system?socket={socket}"
+        with program(argv, log, lambda: _answers(place)):
+            yield f"qemu:///system?socket={place}"
+
+
+def _answers(path: Path) -> bool:
+    """Whether somebody listens at a socket; its file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as one:
+        try:
+            one.connect(str(path))
+        except OSError:
+            return False
+    return True

@@ -17,7 +17,7 @@ ROOMS = {
     "report": {"model", "xml", "check"},
     "images": {"model", "xml"},
     "stock": {"model", "xml", "qemu"},
-    "host": {"model", "xml", "check", "qemu", "images", "stock"},
+    "host": {"model", "xml", "check", "qemu", "report", "images", "stock"},
     "cli": {"model", "xml", "check", "qemu", "report", "images", "stock", "host"},
 }
 #: Modules beside the rooms, open to all; they import no room.
