@@ -58,6 +58,23 @@ def placeholder(bench: Embed, target: str = "vda") -> Path:
     return bench.root / "virtquorum" / f"web-{target}.placeholder"
 
 
+def test_a_placeholder_gets_the_size_that_the_quorum_has_now(bench: Embed) -> None:
+    images = members(bench, "web")
+    defined(bench, quorum_disk("vda", images))
+    os.truncate(placeholder(bench), 1 << 20)  # as where no image was there yet
+    done = virtquorum(bench, "start", "--paused", "web")
+    assert (done.code, done.err) == (0, "")
+    assert placeholder(bench).stat().st_size == images[0].stat().st_size
+    assert placeholder(bench).read_bytes().startswith(SENTENCE)
+
+
+def test_an_embedded_driver_logs_into_its_root(bench: Embed) -> None:
+    defined(bench, quorum_disk("vda", members(bench, "web")))
+    done = virtquorum(bench, "start", "--paused", "web", LIBVIRT_LOG_OUTPUTS="")
+    assert (done.code, done.err) == (0, "")
+    assert "is tainted: custom-argv" in (bench.root / "virtquorum.log").read_text()
+
+
 def test_a_guest_boots_from_its_quorum(bench: Embed) -> None:
     images = members(bench, "web")
     images[1].write_bytes(disk_content(b"it rotted quietly").ljust(4 << 20, b"\0"))

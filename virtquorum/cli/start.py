@@ -69,6 +69,7 @@ def command(
 
 def _is_refused(domain: HostDomain, streams: Streams) -> bool:
     """Whether the images are in the way of a start; what is in the way is said."""
+    from virtquorum.check.finding import Severity
     from virtquorum.host.checks import check_images, refused
     from virtquorum.host.start import lowerings_of, next_start
 
@@ -76,6 +77,10 @@ def _is_refused(domain: HostDomain, streams: Streams) -> bool:
     found = lowerings_of(domain, lowered)
     if not found:
         return False
-    results = check_images(domain.host.connection, lowered, found)
+    results = [
+        one
+        for one in check_images(domain.host.connection, lowered, found)
+        if (one.kind, one.severity) != ("placeholder", Severity.WARNING)  # the start mends it
+    ]
     show_results(results, streams)
     return refused(results)

@@ -121,6 +121,11 @@ def _libvirt() -> Any:
         raise HostError(f"libvirt-python is not installed; {_INSTALL}") from None
     except ImportError as error:
         raise HostError(f"libvirt-python cannot be loaded: {error}; {_INSTALL}") from None
+    except Exception as error:  # its own, for which its module would be needed
+        raise HostError(
+            f"libvirt cannot be initialised: {error}; look at LIBVIRT_LOG_OUTPUTS and "
+            "LIBVIRT_LOG_FILTERS in the environment"
+        ) from None
     return libvirt
 
 

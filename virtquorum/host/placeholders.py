@@ -81,6 +81,12 @@ class Placeholders:
             self._make_volume(path, size or SMALLEST)
         return True
 
+    def has_size(self, path: str, size: int | None) -> bool:
+        """Whether one that is there has a size (bytes), as far as that is known here."""
+        with suppress(OSError):
+            return size is None or not self.host.is_local or os.stat(path).st_size == size
+        return True
+
     def remove(self, path: str) -> str | None:
         """Remove one if it is there; a sentence on why it stays, None if it is gone."""
         state = self.state(path)

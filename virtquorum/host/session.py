@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -50,11 +50,15 @@ def default_uri() -> str | None:
 def connect(uri: str | None = None) -> Iterator[Host]:
     """The libvirt at a URI, for the block; None is the one that virsh would take.
 
-    Raises HostError if there is none, it lets nobody in, or libvirt-python is
-    not installed.
+    An embedded driver runs in this process.  What it logs goes to
+    ``virtquorum.log`` in its root, unless LIBVIRT_LOG_OUTPUTS says otherwise;
+    libvirt would write it to stderr.  Raises HostError if there is none, it
+    lets nobody in, or libvirt-python is not installed.
     """
     uri = uri or default_uri()
-    if _embedded_root(uri or os.environ.get("LIBVIRT_DEFAULT_URI") or "") is not None:
+    root = _embedded_root(uri or os.environ.get("LIBVIRT_DEFAULT_URI") or "")
+    if root is not None:
+        _log_into(root)
         _with_events()
     with connected(uri) as connection:
         host = Host(connection)
@@ -242,6 +246,16 @@ def _embedded_root(uri: str) -> str | None:
     if parts.path != "/embed":
         return None
     return next(iter(parse_qs(parts.query).get("root", [])), "")
+
+
+def _log_into(root: str) -> None:
+    """Have an embedded driver log into its root; libvirt looks once, when it is imported."""
+    if any(os.environ.get(name) for name in ("LIBVIRT_LOG_OUTPUTS", "LIBVIRT_DEBUG")):
+        return
+    with suppress(OSError):
+        os.makedirs(root, exist_ok=True)
+        if ":" not in root and os.access(root, os.W_OK | os.X_OK):
+            os.environ["LIBVIRT_LOG_OUTPUTS"] = f"3:file:{os.path.abspath(root)}/virtquorum.log"
 
 
 def _with_events() -> None:

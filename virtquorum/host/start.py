@@ -56,7 +56,7 @@ def plan_start(domain: HostDomain, *, paused: bool = False) -> Plan:
             steps += [state] if state.is_needed else []
         else:
             lift(lowered)  # raises for what was changed by hand
-        steps += _missing_placeholders(domain, record)
+        steps += _placeholders(domain, record)
     steps.append(Start(domain, saved=saved, paused=paused))
     if record is not None:
         steps.append(VerifyDrives(domain))
@@ -70,11 +70,13 @@ def next_start(domain: HostDomain) -> Domain:
     return saved_domain(domain) if domain.has_managed_save else domain.text(inactive=True)
 
 
-def _missing_placeholders(domain: HostDomain, record: Record) -> Iterator[Step]:
+def _placeholders(domain: HostDomain, record: Record) -> Iterator[Step]:
+    """Make those that are missing, and give those of another size the quorum's."""
     placeholders = Placeholders(domain.host)
     for one in record.disks:
-        if placeholders.state(one.file) != "there":
-            yield MakePlaceholder(placeholders, one.file, quorum_size(domain.host, one.disk))
+        size = quorum_size(domain.host, one.disk)
+        if placeholders.state(one.file) != "there" or not placeholders.has_size(one.file, size):
+            yield MakePlaceholder(placeholders, one.file, size)
 
 
 class Start(Step):

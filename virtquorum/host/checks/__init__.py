@@ -119,7 +119,7 @@ def _placeholders(
                 path=one.file,
                 message=f"the placeholder has {size:,} bytes, and the quorum {wanted:,}: libvirt "
                 "shows the wrong size",
-                ways=(f"switch the domain off and truncate --size {wanted} '{one.file}'",),
+                ways=("a start with 'virtquorum start' mends it",),
             )
 
 
