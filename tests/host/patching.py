@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.libvirts import Bench
+    from tests.libvirts import Embed, System
     from virtquorum.model.disk import Disk
 
 __all__ = ["SIZE", "Web", "faults", "ran", "run", "state"]
@@ -131,7 +131,9 @@ def _disk(disk: Disk) -> list[Any]:
 class Web:
     """A guest that runs from a quorum of three, vda or sda, and is defined."""
 
-    def __init__(self, bench: Bench, name: str, bus: str = "virtio", count: int = 3) -> None:
+    def __init__(
+        self, bench: Embed | System, name: str, bus: str = "virtio", count: int = 3
+    ) -> None:
         self.bench = bench
         self.name = name
         self.bus = bus
@@ -166,17 +168,19 @@ def faults(
     arguments: list[Any],
     options: dict[str, Any],
     back: list[Any],
+    step: int = 1,
 ) -> list[dict[str, Any]]:
-    """A change with a fault at the first of its calls, at the second, and so on until none is met.
+    """A change with a fault at one of its calls after the other, until none is met.
 
+    ``step`` is how many calls are passed over each time, and one more.
     ``back`` is [operation, arguments] of the change that undoes it.  For each:
     what the change said of itself, and the domain's state after it.
     """
     found: list[dict[str, Any]] = []
-    number = 0
+    number = 1 - step
     is_met = True
     while is_met:
-        number += 1
+        number += step
         host = _FaultyHost(connection)
         domain = host.domain(name)
         function: Callable[..., patch.Patch] = getattr(patch, operation)
@@ -220,7 +224,7 @@ class _FaultyHost(Host):
 
         connection = self.connection
         self.connection = _Connection(connection, self._count)
-        Monitor.asked = counted  # type: ignore[method-assign]
+        Monitor.asked = counted  # type: ignore[method-assign, assignment]
         try:
             yield
         finally:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
 from tests.guests import DATA
 from tests.host import patching
 from tests.host.patching import Web
 from tests.host.quorum_domains import DATA_TEXT, quorum_disk, virtquorum
-from tests.libvirts import asked, embed, missing_for_embed, missing_for_system, system
-from tests.programs import run
+from tests.libvirts import CallError, asked, embed, missing_for_embed, missing_for_system, system
+from virtquorum.schema_files import schema_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.programs import Result
 
+SCHEMA: dict[str, Any] = json.loads(
+    (Path(schema_directory()) / "patch.schema.json").read_text("utf-8")
+)
 needs_embed = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
 
 
@@ -58,15 +63,14 @@ def test_what_is_asked_is_not_done_without_yes(web: Web) -> None:
     assert done.code == 1
     assert "which is no majority" in done.err
     assert done.err.endswith("virtquorum: nothing was changed; --yes goes on\n")
-    assert thresholds(web) == [2, 2]
     done = patch(web, "set", "sda", "--threshold", "1", "--yes")
     assert done.code == 0
     assert done.out == (
         "set threshold 1 of 'sda' in 'web': done, in the running domain, until it ends\n"
     )
     assert thresholds(web) == [1, 2]
-    done = patch(web, "set", "sda", "--threshold", "2", "--live", "--config")
-    assert (done.code, thresholds(web)) == (0, [2, 2])
+    web.patch("set_quorum", "sda", {"threshold": 2}, live=True, config=True)
+    assert thresholds(web) == [2, 2]
 
 
 @needs_embed
@@ -76,6 +80,7 @@ def test_json_and_members_by_file_and_xml(web: Web) -> None:
                  "--live", "--config")  # fmt: skip
     assert done.code == 0, done.err
     said = json.loads(done.out)
+    jsonschema.validate(said, SCHEMA)
     assert (said["version"], said["changed"]) == (1, True)
     plan: dict[str, Any] = said["plan"]
     assert (plan["target"], plan["live"], plan["config"]) == ("sda", True, True)
@@ -91,7 +96,8 @@ def test_json_and_members_by_file_and_xml(web: Web) -> None:
     done = patch(web, "member", "remove", "sda", "3", "--live", "--config")
     assert done.code == 0, done.err
     done = patch(web, "set", "sda", "--threshold", "2", "--json")
-    assert (done.code, json.loads(done.out)["changed"]) == (0, False)
+    assert (done.code, json.loads(done.out)) == (0, {"version": 1, "changed": False, "plan": None})
+    jsonschema.validate(json.loads(done.out), SCHEMA)
 
 
 @needs_embed
@@ -104,7 +110,6 @@ def test_disks_by_file(web: Web) -> None:
     assert done.out == (
         "attach the quorum disk 'sdb' to 'web': done, in the running domain and in its definition\n"
     )
-    assert "sdb" in web.state()["live"]
     done = patch(web, "detach", "sdb", "--live", "--config", "--timeout", "5")
     assert done.code == 0, done.err
     assert sorted(web.state()["live"]) == ["sda"]
@@ -117,48 +122,12 @@ def test_disks_by_file(web: Web) -> None:
         (["nobody", "set", "vda", "--threshold", "2"], 3, "domain 'nobody'"),
         (["web", "detach", "vdz"], 1, "domain 'web' has no disk 'vdz'"),
         (["web", "set", "sda", "--threshold", "9"], 1, "the threshold is 9"),
-        (["web", "member", "remove", "sda", "7"], 1, "has no member 7"),
         (["web", "set", "sda", "--threshold", "3", "--current", "--live"], 2, "--current excludes"),
     ],
 )
 def test_exit_codes(web: Web, argv: list[str], code: int, said: str) -> None:
     done = virtquorum(web.bench, "patch", *argv)
     assert (done.code, done.out) == (code, "")
-    assert said in done.err
-
-
-@pytest.mark.parametrize(
-    ("argv", "said"),
-    [
-        (["set", "vda"], "nothing to set; name --threshold"),
-        (["set", "vda", "--threshold", "0"], "0 is not in the range"),
-        (["member", "add", "vda"], "name the new member in one way"),
-        (["member", "add", "vda", "--file", "x"], "--format is missing"),
-        (["member", "add", "vda", "x.xml", "--format", "raw"], "--format goes with --file"),
-        (["member", "ad", "vda"], "no such command 'ad'"),
-        (["attach", "disk.xml", "--placeholder-dir", "here"], "is an absolute path"),
-    ],
-)
-def test_usage(argv: list[str], said: str) -> None:
-    done = run("patch", "web", *argv)
-    assert (done.code, done.out) == (2, "")
-    assert said in done.err
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (None, "cannot be read: no such file or directory"),
-        ("<disk/>", "the root element is <disk>, and a member is a <backingStore>"),
-        ("<backingStore", "1:1"),
-    ],
-)
-def test_members_that_cannot_be_read(tmp_path: Path, text: str | None, said: str) -> None:
-    file = tmp_path / "member.xml"
-    if text is not None:
-        file.write_text(text)
-    done = run("patch", "web", "member", "add", "vda", file)
-    assert (done.code, done.out) == (3, "")
     assert said in done.err
 
 
@@ -190,11 +159,7 @@ def test_on_a_daemon_that_restarts_in_between() -> None:
         # What QEMU's user cannot read is said before.
         secret = web.image("roots")
         secret.chmod(0o600)
-        import os
-
         os.chown(secret, 0, 0)
-        from tests.libvirts import CallError
-
         with pytest.raises(CallError, match="ImagesError"):
             web.patch("add_member", "vda", [{"file": str(secret), "format": "raw"}], **both)
         web.patch("detach", "sdb", **both)

@@ -21,7 +21,9 @@ from virtquorum.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Unpack
 
+    from virtquorum.check.finding import Finding
     from virtquorum.cli.streams import Streams
     from virtquorum.host.domain import HostDomain
     from virtquorum.host.patch import Options, Patch
@@ -92,7 +94,7 @@ class Said(Node):
 
 
 def made(
-    asked: Asked, said: Said, plan: Callable[[HostDomain, Options], Patch], **more: object
+    asked: Asked, said: Said, plan: Callable[[HostDomain, Options], Patch], **more: Unpack[Options]
 ) -> int:
     """Plan a change and make it, or only print the plan; the exit code.
 
@@ -103,7 +105,7 @@ def made(
     with connected(asked.connect) as host:
         domain = host.domain(asked.name)
         with refusing(host, asked.streams):
-            options: Options = {  # type: ignore[typeddict-item]
+            options: Options = {
                 "live": said.live,
                 "config": said.config,
                 "checks": not said.no_checks,
@@ -188,5 +190,5 @@ def _write(patch: Patch, streams: Streams, *, changed: bool) -> None:
     streams.write_json({"version": VERSION, "changed": changed, "plan": plan}, indent=2)
 
 
-def _finding(one: object) -> dict[str, Json]:
-    return {name: str(getattr(one, name)) for name in ("rule", "severity", "message")}
+def _finding(one: Finding) -> dict[str, Json]:
+    return {"rule": one.rule, "severity": one.severity.value, "message": one.message}

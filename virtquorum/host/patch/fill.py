@@ -38,7 +38,8 @@ class Fill(Step):
         top = Image(source=place.quorum, format="quorum")
         source, target = _spelled(place.disk, top), _spelled(place.disk, member)
         driver = driver_of(place.disk, member)
-        assert driver is not None
+        if driver is None:
+            raise HostError(_refusal("it is a quorum itself"))
         self.words = ["convert", "-p", "-n", "-O", driver, json_name(source), json_name(target)]
 
     @property

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["holds_data", "overwritten", "spare", "ties"]
 
+#: qemu-img writes zeros to the first block of a raw image, which file systems keep as data.
+_FIRST = 1 << 16
+
 
 def ties(word: str, before: Quorum, after: Quorum) -> Iterator[str]:
     """What to ask of a quorum whose threshold becomes half of its members or less."""
@@ -78,15 +81,19 @@ def holds_data(path: str, format: str) -> bool:
     """
     with suppress(OSError):
         if format == "raw" and os.path.isfile(path):
-            return _has_extents(path)
+            return _has_bytes(path)
         return _is_mapped(path, format)
     return False
 
 
-def _has_extents(path: str) -> bool:
+def _has_bytes(path: str) -> bool:
+    """Whether a file holds more than holes and the zeros with which qemu-img begins it."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.lseek(handle, 0, os.SEEK_DATA)
+        start = os.lseek(handle, 0, os.SEEK_DATA)
+        if start > 0 or os.pread(handle, _FIRST, 0).strip(b"\0"):
+            return True
+        os.lseek(handle, _FIRST, os.SEEK_DATA)
     except OSError:  # ENXIO: a hole up to the end
         return False
     finally:

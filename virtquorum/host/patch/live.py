@@ -63,7 +63,9 @@ class LiveHalf(Half):
         lifted = lift(text, force=self._gone)
         directory = options.get("directory")
         super().__init__(domain, change, text, lifted, provided, directory, defined)
-        self.old, self.new = (as_recorded(text, one) for one in (self.old, self.new))
+
+    def _lowerings(self, document: Domain) -> list[Lowering]:
+        return as_recorded(self.text, super()._lowerings(document))
 
     def steps(self) -> tuple[list[Step], set[str]]:
         """The steps, and the placeholders that the running domain has after them."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from virtquorum.check.finding import Severity
+from virtquorum.errors import HostError
 from virtquorum.host.checks import refused
 from virtquorum.host.define import placeholder_files
 from virtquorum.host.definition import MakePlaceholder, RemovePlaceholder
@@ -55,12 +57,15 @@ class _Planner:
             domain, live=options.get("live", False), config=options.get("config", False)
         )
         provided = options.get("provided") or Provided(lookup=domain.host.lookup)
-        self.live = LiveHalf(domain, change, provided, options) if self.scope.live else None
-        self.config = (
-            ConfigHalf(domain, change, provided, options.get("directory"))
-            if self.scope.config
-            else None
-        )
+        both = self.scope.live and self.scope.config
+        self.live: LiveHalf | None = None
+        self.config: ConfigHalf | None = None
+        if self.scope.live:
+            with _said("the running domain", both=both):
+                self.live = LiveHalf(domain, change, provided, options)
+        if self.scope.config:
+            with _said("its definition", both=both):
+                self.config = ConfigHalf(domain, change, provided, options.get("directory"))
         self.halves: list[Half] = [one for one in (self.live, self.config) if one is not None]
 
     def plan(self) -> Patch:
@@ -174,6 +179,17 @@ class _Planner:
         placeholders = Placeholders(self.domain.host)
         before = dict.fromkeys(path for half in self.halves for path in half.files.values())
         return [RemovePlaceholder(placeholders, path) for path in before if path not in used]
+
+
+@contextmanager
+def _said(where: str, *, both: bool) -> Iterator[None]:
+    """What is wrong with one half says which one it is, where there are two."""
+    try:
+        yield
+    except HostError as error:
+        if not both or type(error) is not HostError:
+            raise
+        raise HostError(f"in {where}: {error}") from None
 
 
 def _is_of(step: Step, files: set[str]) -> bool:
