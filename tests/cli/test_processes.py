@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs import environment
+from virtquorum.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
@@ -240,11 +241,9 @@ def test_a_file_name_that_is_no_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (
-            "virtquorum ",
-            {"validate", "explain", "show", "format", "args", "from-args", "create", "schema"},
-        ),
-        ("virtquorum sh", {"show"}),
+        ("virtquorum ", set(COMMANDS)),
+        ("virtquorum sh", {"show", "shutdown"}),
+        ("virtquorum patch web de", {"detach"}),
         ("virtquorum show --m", {"--max-depth", "--max-size"}),
         ("virtquorum args --style ", {"drive", "blockdev", "qmp"}),
     ],

@@ -197,11 +197,10 @@ def test_without_qemu() -> None:
 
 def test_what_a_driver_without_qemu_does() -> None:
     """Stock domains are started and ended there as well."""
-    test = ("--connect", "test:///default")
     off = run("destroy", "--connect", "test:///default", "test")
     assert (off.code, off.out) == (0, "domain 'test' destroyed\n")
     # Each connection to the test driver's default has a domain of its own.
-    again = run("start", *test, "test")
+    again = run("start", "--connect", "test:///default", "test")
     assert (again.code, "is running already" in again.err) == (1, True)
     assert run("shutdown", "--connect", "test:///default", "test").code == 0
     gone = run("undefine", "--connect", "test:///default", "test")

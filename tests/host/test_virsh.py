@@ -46,8 +46,6 @@ def test_virsh_reads_runs_and_hands_on(tmp_path: Path) -> None:
         assert guest.read(DATA).first == DATA_TEXT[:16]
         assert "vda" in here.virsh("domblkstat", "web", "vda")
         here.destroy_guests()  # virsh may say that it has ended already: it finds it in a thread
-        done = virtquorum(here, "undefine", "web")
-        assert done.code == 0, done.err
 
         there.virsh("define", dumped)
         assert disks_of(virtquorum(there, "dumpxml", "web").out) == disks_of(lifted)

@@ -43,10 +43,10 @@ On a libvirt (--connect URI; virsh's own if left out):
   virtquorum define domain.xml              it becomes one of libvirt's
   virtquorum edit web                       its XML, with the quorum disks
   virtquorum start web                      with a look at the images before
-  virtquorum list --all                     what there is, and where the members are
+  virtquorum list --all                     what there is, and its members
   virtquorum diff web web.xml               is the file what libvirt has?
-  virtquorum patch web set vda --threshold 3   disks and members changed
-  virtquorum convert web vda --members /b/web.raw --format raw   a disk into a quorum
+  virtquorum patch web detach vdb --live    disks, policies and members
+  virtquorum convert web vda --members FILE a stock disk into a quorum, and back
   virtquorum doctor web                     what a crash has left, mended
   also: dumpxml, shutdown, destroy, undefine
 
@@ -114,8 +114,9 @@ def _usage(error: TyperException, streams: Streams) -> int:
     message = message.removeprefix("Invalid value: ").rstrip(".").replace(". Did", "; did")
     message = message[:1].lower() + message[1:]
     if message.startswith("no such command") and not message.endswith("?"):
-        known = getattr(context.command, "commands", COMMANDS) if context else COMMANDS
-        message += f"; commands are: {', '.join(known)}"
+        known = set(getattr(context.command, "commands", COMMANDS) if context else COMMANDS)
+        listed = COMMANDS if known == set(COMMANDS) else sorted(known)
+        message += f"; commands are: {', '.join(listed)}"
     name = context.command_path if context is not None else "virtquorum"
     end = " " if message.endswith("?") else "; "
     streams.say(f"{message}{end}see '{name} --help'")
