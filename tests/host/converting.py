@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import libvirt
 
 from tests.host.faulting import Blow, blows
+from tests.host.patching import _read as read
 from tests.host.patching import said
 from tests.libvirts import Guest, asked
 from tests.libvirts.domains import disk_content, disk_xml, guest_xml
@@ -19,6 +20,7 @@ from virtquorum.errors import VirtquorumError
 from virtquorum.host import convert, patch
 from virtquorum.host.change import ChangeError, Observer, apply
 from virtquorum.host.intent import MetadataIntent
+from virtquorum.host.mend import close_all
 from virtquorum.host.monitor import Monitor
 from virtquorum.host.nodes import differences
 from virtquorum.host.patch.record import as_recorded
@@ -66,7 +68,7 @@ def converted(
 def patched(connection: Any, name: str, operation: str, arguments: list[Any]) -> None:
     """Make another change of the running domain."""
     domain = Host(connection).domain(name)
-    apply(getattr(patch, operation)(domain, *arguments, live=True))
+    apply(getattr(patch, operation)(domain, *map(read, arguments), live=True))
 
 
 def resized(connection: Any, name: str, target: str, size: int) -> None:
@@ -182,20 +184,20 @@ def every_blow(
     back: list[Any],
     images: list[str],
 ) -> list[dict[str, Any]]:
-    """A conversion with a fault at its first call that changes something, at its second, …
+    """A conversion with a fault at every second of its calls that change something.
 
-    After one that was made nevertheless, ``back`` is made: [word, arguments].
+    It fails before the odd ones, or after the even ones.  After one that was
+    made nevertheless, ``back`` is made: [word, arguments].
     """
     found = []
-    for number in range(1, 1000):
+    for number in range(1 if when == "before" else 2, 1000, 2):
         one = struck(connection, name, word, arguments, options, number, when, "error")
         state = whole(connection, name, arguments[0], images)
         found.append({**one, **state})
         domain = Host(connection).domain(name)
         MetadataIntent(domain.monitor).clear()
-        for node in domain.monitor.nodes():
-            if node.startswith("vq-standin"):
-                domain.monitor.command("blockdev-del", **{"node-name": node})
+        # What a last step that failed has left open.
+        close_all(domain.monitor, set(state["strays"]))
         with suppress(VirtquorumError):
             apply(planned(domain, back[0], back[1], {**BOTH, "compare": False, "checks": False}))
         if not one["met"]:
@@ -258,6 +260,36 @@ def onto_full(
     raise AssertionError("it was made")
 
 
+def qemu_killed(
+    connection: Any, name: str, word: str, arguments: list[Any], options: dict[str, Any], at: str
+) -> str:
+    """A conversion in a step of which QEMU is ended; what it says."""
+    domain = Host(connection).domain(name)
+
+    class Kills(Observer):
+        def began(self, step: Step) -> None:
+            if step.title == at:
+                domain.handle.destroy()
+
+    try:
+        apply(planned(domain, word, arguments, options), Kills())
+    except ChangeError as error:
+        return f"{error.state}: {error}"
+    raise AssertionError("it was made")
+
+
+def started_meanwhile(connection: Any, name: str, arguments: list[Any]) -> None:
+    """A conversion of a domain that is off, and is started when all is copied."""
+    domain = Host(connection).domain(name)
+
+    class Starts(Observer):
+        def began(self, step: Step) -> None:
+            if step.title.startswith("see that"):
+                domain.handle.create()
+
+    apply(planned(domain, "convert", arguments, {}), Starts())
+
+
 class Stock:
     """A guest that boots from a stock disk; ``image`` is its image, of a format."""
 
@@ -300,9 +332,9 @@ class Stock:
         """Make a quorum of it; what the plan says."""
         return self._made("convert", [self.target, list(members)], options)
 
-    def back(self, member: str = "0", **options: Any) -> dict[str, Any]:
+    def back(self, *member: str, **options: Any) -> dict[str, Any]:
         """Make a stock disk of it; what the plan says."""
-        return self._made("convert_back", [self.target, member], options)
+        return self._made("convert_back", [self.target, *(member or ("0",))], options)
 
     def _made(self, word: str, arguments: list[Any], options: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = self.bench.call(converted, self.name, word, arguments, options)

@@ -194,18 +194,22 @@ def test_a_member_that_does_not_agree_is_not_kept(bench: Embed) -> None:
     corrupt(paths[0])
     stock.start(2)
     text = refused(stock, "back", **BOTH)
-    at = (DATA + 2) * 512
-    assert f"the member '{paths[0]}' does not agree with the others, at byte" in text
-    assert stock.state() == stock.settled([2, paths], [2, paths], stock.placeholder), at
+    assert f"the member '{paths[0]}' does not agree with the others, somewhere in the" in text
+    assert stock.state() == stock.settled([2, paths], [2, paths], stock.placeholder)
     told = stock.back("0", dry=True, compare=False, **BOTH)
     assert any("nobody looks whether the member" in one for one in told["lost"])
     told = stock.back("1", dry=True, live=True, config=False)
     assert any("at the next start the other members vote" in one for one in told["lost"])
-    stock.back("1", **BOTH)
+    # What is outvoted can be overwritten as it is read, by the very comparison.
+    bench.call(converting.patched, stock.name, "set_quorum", ["vda", {"rewrite_corrupted": True}])
+    with pytest.raises(CallError, match="does not agree"):
+        stock.back(**BOTH)
+    stock.back(**BOTH)
     assert stock.guest.read(DATA + 2).sum == 0
     stock.destroy()
     stock.start(3)
-    assert stock.guest.read(DATA).first == CONTENT.ljust(16, b"\0")[:16]
+    assert stock.guest.read(DATA).first == CONTENT.ljust(16, b"\0")
+    assert stock.guest.read(DATA + 2).sum == 0
 
 
 def test_too_few_members_agree(bench: Embed) -> None:
@@ -262,20 +266,25 @@ def test_images_that_are_not_as_they_should_be(bench: Embed) -> None:
     other = {**stock.new("1"), "format": "qcow2"}
     for scope in (BOTH, {"live": True, "config": False}):
         assert "member 1 has 2,097,152 bytes" in refused(stock, "convert", small, **scope)
-        assert "images are in the way" in refused(stock, "convert", missing, **scope)
-        assert "images are in the way" in refused(stock, "convert", other, **scope)
+        text = refused(stock, "convert", missing, **scope)
+        assert text.endswith("nowhere': does not exist; --create makes it")
+        assert "qcow2" in refused(stock, "convert", other, **scope)
         text = refused(stock, "convert", small, checks=False, **scope)
         assert f"has {SIZE // 2} bytes and the disk {SIZE}" in text
         assert "No such file" in refused(stock, "convert", missing, checks=False, **scope)
-    assert "would be" in refused(stock, "convert", stock.new("2"), stock.new("2"), **BOTH)
-    assert "would be" in refused(stock, "convert", {"file": str(stock.path), "format": "raw"})
+    assert "is a member already" in refused(
+        stock, "convert", stock.new("2"), stock.new("2"), **BOTH
+    )
+    assert "is a member already" in refused(
+        stock, "convert", {"file": str(stock.path), "format": "raw"}
+    )
     full = stock.image("full", b"old", SIZE)
     told = stock.convert({"file": str(full), "format": "raw"}, dry=True, **BOTH)
     assert any("is not blank" in one for one in told["lost"])
     assert full.read_bytes() == b"old".ljust(SIZE, b"\0")
     stock.destroy()
-    for one in (small, missing):
-        assert "images are in the way" in refused(stock, "convert", one)
+    assert "member 1 has 2,097,152 bytes" in refused(stock, "convert", small)
+    assert "does not exist; --create makes it" in refused(stock, "convert", missing)
     text = refused(stock, "convert", {"file": str(full), "format": "raw"}, fill=False)
     assert "does not hold what the disk 'vda' holds; leave --no-copy out" in text
 

@@ -46,7 +46,7 @@ On a libvirt (--connect URI; virsh's own if left out):
   virtquorum list --all                     what there is, and its members
   virtquorum diff web web.xml               is the file what libvirt has?
   virtquorum patch web detach vdb --live    disks, policies and members
-  virtquorum convert web vda --members FILE a stock disk into a quorum, and back
+  virtquorum convert web vda --back         a stock disk of a quorum, or back
   virtquorum doctor web                     what a crash has left, mended
   also: dumpxml, shutdown, destroy, undefine
 

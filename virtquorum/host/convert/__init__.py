@@ -17,6 +17,8 @@ what cannot be undone and should be asked before.
 from __future__ import annotations
 
 from virtquorum.host.change import apply
-from virtquorum.host.convert.plan import Options, convert, convert_back
+from virtquorum.host.convert.back import convert_back
+from virtquorum.host.convert.planner import Options
+from virtquorum.host.convert.there import convert
 
 __all__ = ["Options", "apply", "convert", "convert_back"]

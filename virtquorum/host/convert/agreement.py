@@ -40,20 +40,27 @@ _SKIP: Final = "--no-compare goes on without it"
 class ReadAll(LiveStep):
     """Read the whole disk, and see that a member was never outvoted.
 
-    ``top`` is the node that votes, ``nodes`` are the member's, and ``called``
-    is the member for messages.
+    ``target`` is the disk's, ``top`` the node that votes, ``nodes`` are the
+    member's, and ``called`` is the member for messages.
     """
 
     def __init__(
-        self, monitor: Monitor, alias: str, top: str, nodes: Collection[str], called: str
+        self,
+        monitor: Monitor,
+        alias: str,
+        target: str,
+        top: str,
+        nodes: Collection[str],
+        called: str,
     ) -> None:
         super().__init__(monitor)
+        self.target = target
         self.top = top
         self.nodes = frozenset(nodes)
         self.called = called
         self.job = job_of(alias)
         self._sink = spread_of(alias)
-        self._bad: dict[str, int] = {}
+        self._bad: dict[str, tuple[int, int]] = {}
         self._watch: int | None = None
 
     @property
@@ -97,11 +104,11 @@ class ReadAll(LiveStep):
         found = self._found
         self.bring_back()
         if found:
-            raise self._disagrees(min(found))
+            raise self._disagrees(*min(found))
 
     @property
-    def _found(self) -> list[int]:
-        """The bytes at which the member was outvoted."""
+    def _found(self) -> list[tuple[int, int]]:
+        """Where the member was outvoted: from which byte on, in how many bytes."""
         return [at for name, at in self._bad.items() if name in self.nodes]
 
     def _is_read(self, course: Course) -> bool:
@@ -115,12 +122,13 @@ class ReadAll(LiveStep):
         course.progress(int(job["current-progress"]), int(job["total-progress"]))
         return bool(job["status"] == "ready") or bool(self._found)
 
-    def _disagrees(self, at: int) -> HostError:
+    def _disagrees(self, at: int, count: int) -> HostError:
+        name = self.monitor.name
         return HostError(
-            f"domain '{self.monitor.name}': {self.called} does not agree with the others, at byte "
-            f"{at} for one; keep another member, or mend it first: 'virtquorum patch "
-            f"{self.monitor.name} set … --rewrite-corrupted on' writes what the vote says over "
-            f"what is read; {_SKIP}"
+            f"domain '{name}': {self.called} does not agree with the others, somewhere in the "
+            f"{count} bytes from byte {at} on, and maybe elsewhere; keep another member, or mend "
+            f"it first: after 'virtquorum patch {name} set {self.target} --rewrite-corrupted on' "
+            f"what is outvoted is overwritten as it is read, here too; {_SKIP}"
         )
 
     def _listen(self) -> None:
@@ -142,7 +150,8 @@ class ReadAll(LiveStep):
         """Called by libvirt: the event's data are JSON, the last but one argument."""
         with suppress(ValueError, KeyError, TypeError):
             found = json.loads(more[-2])
-            self._bad.setdefault(str(found["node-name"]), 512 * int(found["sector-num"]))
+            place = 512 * int(found["sector-num"]), 512 * int(found["sectors-count"])
+            self._bad.setdefault(str(found["node-name"]), place)
 
     def bring_back(self) -> None:
         """End the reading, and listen no more."""

@@ -193,7 +193,7 @@ class LiveReturn(_LiveHalf):
             )
         names = [name_of(one) for one in flat(self._member(number))]
         top = name_of(flat(old.built.top)[-1])
-        return ReadAll(self.monitor, old.alias, top, names, called)
+        return ReadAll(self.monitor, old.alias, self.change.target, top, names, called)
 
     def steps(self, number: int, before: Sequence[Step]) -> list[Step]:
         """The steps; ``before`` are more, done before the guest is paused."""
@@ -252,8 +252,11 @@ def running_half(
     domain: HostDomain, change: Change, provided: Provided, directory: str | None
 ) -> LiveReturn | None:
     """The half of a running domain that has the disk as a quorum; None if it has not."""
-    half = LiveReturn(domain, change, provided, directory)
-    return half if half.recorded is not None and any(map(half.is_ours, half.old)) else None
+    record = Record.of(domain.text().document.root)
+    disks = record.disks if record is not None else ()
+    if all(one.target != change.target for one in disks):
+        return None
+    return LiveReturn(domain, change, provided, directory)
 
 
 def _quorum(one: Lowering) -> Any:
