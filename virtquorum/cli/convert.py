@@ -120,7 +120,7 @@ def command(
     off. The images must be there and as large, or --create makes them.
 
     \b
-      virtquorum convert web vda --members /b/web.qcow2 /c/web.qcow2 --format qcow2
+      virtquorum convert web vda --members /b/web.raw /c/web.raw --format raw
       virtquorum convert web vda --members /b/web.raw --format raw --live --config
       virtquorum convert web vda --back
       virtquorum convert web vda --back --keep 1 --live --config
