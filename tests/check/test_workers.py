@@ -41,10 +41,25 @@ def checked(items: list[Item], options: Options) -> list[Checked]:
         assert not children()
 
 
-def children() -> set[int]:
+def every_child() -> set[int]:
     """The processes below this one."""
     tasks = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
     return {int(one) for one in tasks.read_text().split()}
+
+
+_others: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def others() -> None:
+    """Remember the processes that are there already: guests and servers of other tests."""
+    _others.clear()
+    _others.update(every_child())
+
+
+def children() -> set[int]:
+    """The processes below this one that have come since the test began."""
+    return every_child() - _others
 
 
 @pytest.mark.parametrize("processes", [1, 2, 5])
