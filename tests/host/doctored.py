@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,22 +10,25 @@ from typing import TYPE_CHECKING, Any
 from tests.host.faulting import Blow, blows
 from tests.host.patching import _read as read
 from tests.host.patching import state
-from virtquorum.errors import VirtquorumError
-from virtquorum.host import patch
+from virtquorum.host import convert, patch
 from virtquorum.host.change import ChangeError, apply
+from virtquorum.host.define import plan_definition
 from virtquorum.host.doctor import examine, treat
 from virtquorum.host.session import Host
+from virtquorum.host.start import plan_start
+from virtquorum.host.undefine import plan_undefine
+from virtquorum.xml.domain import Domain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["doctored", "every_blow", "found", "planned", "struck", "whole"]
+__all__ = ["doctored", "doctored_all", "every_blow", "found", "planned", "struck", "whole"]
 
 
 def planned(connection: Any, name: str, change: list[Any], options: dict[str, Any]) -> Any:
     """A change of a domain: [operation, *arguments]."""
     operation, *arguments = change
-    function = getattr(patch, operation)
+    function = getattr(convert if operation.startswith("convert") else patch, operation)
     return function(Host(connection).domain(name), *map(read, arguments), **options)
 
 
@@ -78,7 +81,7 @@ def struck(
     plan = planned(connection, name, change, options)
     door = blows()
     door.only_changes = not every
-    said = None
+    said: str | None = None
     with door.armed(number, when, blow, pid):
         try:
             apply(plan)
@@ -110,6 +113,7 @@ def every_blow(
     while True:
         one = struck(connection, name, change, options, number, when, blow, every)
         one |= doctored(connection, name)
+        assert not one["left"], one
         state = whole(connection, name, images)
         if state != old:
             apply(planned(connection, name, back, options))
@@ -132,3 +136,41 @@ def _compared(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def made(connection: Any, name: str, change: list[Any], options: dict[str, Any]) -> None:
     """Make a change."""
     apply(planned(connection, name, change, options))
+
+
+def life(
+    connection: Any, what: str, argument: str, number: int, when: str, blow: Blow
+) -> dict[str, Any]:
+    """A domain defined (by its XML), started or undefined (by its name), and struck."""
+    host = Host(connection)
+    match what:
+        case "define":
+            plan: Any = plan_definition(host, Domain.from_text(argument)).plan
+        case "start":
+            plan = plan_start(host.domain(argument))
+        case _:
+            plan = plan_undefine(host.domain(argument))
+    door = blows()
+    door.only_changes = True
+    said: str | None = None
+    with door.armed(number, when, blow):
+        try:
+            apply(plan)
+        except ChangeError as error:
+            said = error.state
+        except BaseException as error:
+            said = type(error).__name__
+    return {"said": said, "call": door.made[number - 1] if door.is_met else None}
+
+
+def doctored_all(connection: Any) -> dict[str, Any]:
+    """What the doctor mends of all domains, and what is left then; domains and placeholders."""
+    host = Host(connection)
+    treated = treat(host, agreed=lambda _: False)
+    return {
+        "mended": [one.ailment.kind for one in treated.found if one.outcome == "mended"],
+        "left": [one.ailment.message for one in treated.left],
+        "again": [one.message for one in examine(host) if one.is_wrong],
+        "domains": {one.name: one.state for one in host.domains()},
+        "files": sorted(os.listdir(host.placeholder_directory)),
+    }

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import libvirt
-import libvirt_qemu  # type: ignore[import-untyped]
+import libvirt_qemu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,8 +28,11 @@ __all__ = ["Blow", "Blows", "blows"]
 #: signal's name.
 Blow = Literal["error", "cut", "kill", "qemu", "SIGINT", "SIGTERM", "none"]
 
-#: What libvirt-python needs for itself.
-_INNER = re.compile(r"vir(Event|.*Free$|.*LastError|Conn(ResetLast|GetLast)|Initialize|Stream)")
+#: What libvirt-python needs for itself, and what no libvirt is asked for.
+_INNER = re.compile(
+    r"vir(Event|.*Free$|.*LastError|Conn(ResetLast|GetLast)|Initialize|Stream"
+    r"|DomainGet(Name|UUIDString|Connect|ID)$|ConnectGet(URI|Type)$)"
+)
 #: What changes nothing.
 _QUESTION = re.compile(
     r"vir\w+?(Get|Is|Lookup|List|Num|Has|MemoryStats|XMLDesc|BaselineCPU)|virStoragePoolRefresh"

@@ -14,15 +14,24 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.guests import DATA
-from tests.host import doctored
-from tests.host.patching import Web
+from tests.host import ailing, doctored
+from tests.host.patching import Web, run
 from tests.host.quorum_domains import DATA_TEXT, quorum_disk
-from tests.libvirts import GoneError, asked, embed, missing_for_embed, missing_for_system, system
+from tests.libvirts import (
+    GoneError,
+    Guest,
+    asked,
+    embed,
+    missing_for_embed,
+    missing_for_system,
+    system,
+)
+from tests.libvirts.domains import disk_content, disk_xml, guest_xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.libvirts import Bench, Embed
+    from tests.libvirts import Embed, System
 
 pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
 
@@ -45,7 +54,7 @@ def faulty(bench: Embed) -> Faulty:
 class Faulty:
     """A guest, and changes of it: [operation, …], that which takes it back, its images."""
 
-    def __init__(self, bench: Bench, name: str) -> None:
+    def __init__(self, bench: Embed | System, name: str) -> None:
         self.bench = bench
         self.web = Web(bench, name)
         self.name = name
@@ -70,7 +79,7 @@ class Faulty:
     def strike(self, change: str, when: str, blow: str, **more: Any) -> list[dict[str, Any]]:
         """See doctored.every_blow; the guest is whole before and after."""
         done, back, options, images = self.changes[change]
-        if change == "detach":
+        if change in ("detach", "convert_back"):
             self.bench.call(doctored.made, self.name, back, options)
         try:
             arguments = (self.name, done, back, options, when, blow, images)
@@ -79,7 +88,7 @@ class Faulty:
                 doctored.every_blow, *arguments, *ways, timeout=600
             )
         finally:
-            if change == "detach":
+            if change in ("detach", "convert_back"):
                 self.bench.call(doctored.made, self.name, done, options)
         self.web.guest.write(31, 0x5A)
         assert self.web.guest.read(31).first == b"\x5a" * 16
@@ -118,7 +127,12 @@ def test_cut_short_anywhere(faulty: Faulty, change: str) -> None:
 
 @pytest.mark.parametrize(
     ("change", "when", "first"),
-    [("set", "before", 1), ("attach", "after", 3), ("replace", "after", 2), ("detach", "before", 2)],
+    [
+        ("set", "before", 1),
+        ("attach", "after", 3),
+        ("replace", "after", 2),
+        ("detach", "before", 2),
+    ],
 )
 def test_a_fault_is_undone_or_mended(faulty: Faulty, change: str, when: str, first: int) -> None:
     step = 1 if change == "set" else 3
@@ -129,11 +143,40 @@ def test_a_fault_is_undone_or_mended(faulty: Faulty, change: str, when: str, fir
 
 @pytest.mark.parametrize(("change", "blow"), [("set", "SIGTERM"), ("attach", "SIGINT")])
 def test_a_signal_is_undone_or_comes_too_late(faulty: Faulty, change: str, blow: str) -> None:
-    found = faulty.strike(change, "after", blow, first=1, step=2)
+    found = faulty.strike(change, "after", blow, first=2, step=3)
     check(found)
     for one in found:
         assert one["said"] in ("Interrupted", None)
         assert (one["is"], one["mended"]) == ("new" if one["said"] is None else "old", [])
+
+
+class Converted(Faulty):
+    """A guest with a stock disk, and its conversion there and back."""
+
+    def __init__(self, bench: Embed | System, name: str) -> None:
+        self.bench = bench
+        self.name = name
+        (bench.root / "virtquorum").mkdir(mode=0o711, exist_ok=True)
+        image = bench.image(f"{name}-own", 4 << 20, disk_content(DATA_TEXT))
+        new = [{"file": str(bench.image(f"{name}-{one}")), "format": "raw"} for one in range(2)]
+        bench.call(run, guest_xml(bench, name, disk_xml("vda", image)))
+        self.web = Web.__new__(Web)
+        self.web.guest = Guest(bench, name)
+        self.web.guest.booted()
+        there, back = ["convert", "vda", new], ["convert_back", "vda"]
+        self.changes = {
+            "convert": (there, back, BOTH, [str(image)]),
+            "convert_back": (back, there, BOTH, [str(image)]),
+        }
+
+
+@pytest.mark.parametrize("change", ["convert", "convert_back"])
+def test_a_conversion_that_is_cut_short(bench: Embed, change: str) -> None:
+    converted = Converted(bench, f"from{len(change)}")
+    found = converted.strike(change, "after", "cut", step=1 if NIGHTLY else 5)
+    check(found)
+    assert {one["is"] for one in found} == {"old", "new"}
+    bench.call(asked.destroy, converted.name)
 
 
 @pytest.mark.skipif(not NIGHTLY, reason="VIRTQUORUM_NIGHTLY=1 strikes every call")
@@ -144,7 +187,58 @@ def test_every_call(faulty: Faulty, change: str, when: str, blow: str) -> None:
     check(faulty.strike(change, when, blow, every=True))
 
 
-def killed(bench: Bench, name: str, faulty: Faulty, change: str, number: int) -> bool:
+def begun(bench: Embed, what: str, argument: str, number: int, blow: str) -> str | None:
+    """Strike the n-th call of a domain's life; the call, None if there are fewer."""
+    try:
+        found: str | None = bench.call(doctored.life, what, argument, number, "after", blow)["call"]
+    except GoneError:
+        bench.kill_worker()
+        return "killed"
+    return found
+
+
+@pytest.mark.parametrize("blow", ["kill", "error", "cut"])
+def test_define_start_and_undefine(bench: Embed, blow: str) -> None:
+    """Each happens or does not, and no placeholder is left over."""
+    images = [bench.image(f"life-{blow}-{one}", 4 << 20) for one in range(3)]
+    digests = [one.read_bytes() for one in images]
+    xml = guest_xml(bench, "life", quorum_disk("vda", images))
+    file = "life-vda.placeholder"
+    ends = {
+        "define": (xml, (None, "shut off")),
+        "start": ("life", ("shut off", "running", "paused")),
+        "undefine": ("life", ("shut off", None)),
+    }
+    for what, (argument, states) in ends.items():
+        met: str | None = ""
+        number = 0
+        while met is not None:
+            number += 1
+            met = begun(bench, what, argument, number, blow)
+            seen = bench.call(doctored.doctored_all)
+            state = seen["domains"].get("life")
+            assert (seen["left"], seen["again"]) == ([], []), (what, number)
+            assert state in states, (what, number)
+            assert (file in seen["files"]) == (state is not None), (what, number)
+            if state == "paused":
+                assert bench.call(ailing.kinds, "life") == ["paused"]
+            if state != states[0] and (met is not None or what == "start"):
+                undo(bench, what, xml)
+    assert [one.read_bytes() for one in images] == digests
+
+
+def undo(bench: Embed, what: str, xml: str) -> None:
+    """Take a step of a domain's life back."""
+    if what == "start":
+        bench.call(asked.destroy, "life")
+    else:
+        again = "undefine" if what == "define" else "define"
+        bench.call(
+            doctored.life, again, "life" if again == "undefine" else xml, 99, "after", "none"
+        )
+
+
+def killed(bench: Embed | System, name: str, faulty: Faulty, change: str, number: int) -> bool:
     """Kill the process after the n-th call of a change; whether there was such a call."""
     done, _, options, _ = faulty.changes[change]
     try:
@@ -157,7 +251,7 @@ def killed(bench: Bench, name: str, faulty: Faulty, change: str, number: int) ->
 
 @pytest.mark.parametrize(
     ("change", "numbers"),
-    [("attach", (2, 11)), ("replace", (6, 9, 13))] if not NIGHTLY
+    [("attach", (2, 11)), ("replace", (6, 13))] if not NIGHTLY
     else [(change, tuple(range(1, 40))) for change in CHANGES if change != "detach"],
 )  # fmt: skip
 def test_a_process_that_is_killed(faulty: Faulty, change: str, numbers: tuple[int, ...]) -> None:
@@ -186,24 +280,23 @@ def test_a_process_that_is_killed(faulty: Faulty, change: str, numbers: tuple[in
     assert faulty.web.guest.read(DATA).first == DATA_TEXT[:16]
 
 
-def test_a_paused_guest_stays_paused(bench: Embed) -> None:
-    paused = Faulty(bench, "paused")
-    bench.virsh("suspend", "paused")
-    done, back, options, images = paused.changes["set"]
-    for number in (3, 6, 9):
-        bench.call(doctored.struck, "paused", done, options, number, "after", "cut")
-        seen = bench.call(doctored.doctored, "paused")
-        assert (seen["left"], seen["again"]) == ([], [])
-        state = bench.call(doctored.whole, "paused", images)
+def test_a_paused_guest_stays_paused(faulty: Faulty) -> None:
+    bench, name = faulty.bench, faulty.name
+    bench.virsh("suspend", name)
+    done, back, options, images = faulty.changes["set"]
+    for number in (4, 9):
+        bench.call(doctored.struck, name, done, options, number, "after", "cut")
+        seen = bench.call(doctored.doctored, name)
+        assert (seen["mended"], seen["left"], seen["again"]) == (["unfinished"], [], [])
+        state = bench.call(doctored.whole, name, images)
         assert (state["running"], state["note"], state["strays"]) == (False, False, [])
-        if state["live"]["vda"][0] == "3":
-            bench.call(doctored.made, "paused", back, options)
-    bench.virsh("resume", "paused")
-    assert paused.web.guest.read(DATA).first == DATA_TEXT[:16]
-    bench.call(asked.destroy, "paused")
+        assert (state["live"]["vda"][0] == 3) == (number == 9)
+    bench.call(doctored.made, name, back, options)
+    bench.virsh("resume", name)
+    assert faulty.web.guest.read(DATA).first == DATA_TEXT[:16]
 
 
-@pytest.mark.parametrize("number", [2, 5, 8, 11])
+@pytest.mark.parametrize("number", range(1, 13) if NIGHTLY else [5, 11])
 def test_qemu_that_is_killed(bench: Embed, number: int) -> None:
     """The definition is old or new; nothing else is left, and it starts again."""
     name = f"shot{number}"
@@ -246,7 +339,7 @@ def test_a_daemon_that_is_restarted() -> None:
 
 
 def _struck_by_restart(bench: Any, done: list[Any], options: dict[str, Any], number: int) -> None:
-    """libvirtd is killed in the middle of a change, and started again."""
+    """Libvirtd is killed in the middle of a change, and started again."""
     daemon = bench.daemons["libvirtd"]
     bench.call(
         doctored.struck, "restarted", done, options, number, "after", "qemu", False, daemon

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from virtquorum.check.finding import Severity
@@ -40,10 +41,12 @@ def definition(view: View) -> Iterator[Ailment]:
         yield from _without_record(view, text, "definition")
         return
     lost = {one.target: one for one in record.disks if _is_lost(record, one)}
-    yield from (_taken_out(view, one) for one in lost.values())
-    for one in troubles(text.document.root):
-        if not _is_of(one, lost):
-            yield _changed(view, one, "the definition")
+    others = [one for one in troubles(text.document.root) if not _is_of(one, lost)]
+    for one in lost.values():
+        found = _taken_out(view, one)
+        # To write it anew would throw away what else was changed by hand.
+        yield found if not others else replace(found, mending=None, asks=False, plan=None)
+    yield from (_changed(view, one, "the definition") for one in others)
 
 
 def live_xml(view: View) -> Iterator[Ailment]:

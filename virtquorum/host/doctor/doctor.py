@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from virtquorum.check.finding import Severity
@@ -15,7 +14,6 @@ from virtquorum.host.doctor.leftovers import leftovers
 from virtquorum.host.doctor.running import running_disks
 from virtquorum.host.doctor.unfinished import unfinished
 from virtquorum.host.doctor.view import View
-from virtquorum.host.monitor import GoneError
 from virtquorum.model.node import Node, node
 
 if TYPE_CHECKING:
@@ -28,7 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Outcome", "Treated", "Treatment", "examine", "treat"]
 
 #: libvirt's VIR_ERR_NO_DOMAIN, and VIR_ERR_OPERATION_INVALID of one that has ended.
-_GONE: Final = (42, 55)
+_NO_DOMAIN, _HAS_ENDED = 42, 55
+#: How often a domain is looked at that changes under the look.
+_LOOKS: Final = 3
 #: virDomainState and virDomainPausedReason.
 _PAUSED, _IO_ERROR = 3, 5
 
@@ -68,9 +68,9 @@ def examine(host: Host, domain: HostDomain | None = None) -> list[Ailment]:
     Only looks.  Raises HostError.
     """
     if domain is not None:
-        return list(_of_domain(host, domain))
+        return _of_domain(host, domain)
     found = [one for each in host.domains() for one in _of_domain(host, each, alone=False)]
-    return [*found, *orphans(host, used_files(host))]
+    return [*found, *_orphans(host, None)]
 
 
 def treat(
@@ -122,18 +122,21 @@ def _left(
             yield Treatment(ailment=one, outcome="asked" if one.key in refused else "left")
 
 
-def _of_domain(host: Host, domain: HostDomain, *, alone: bool = True) -> Iterator[Ailment]:
+def _of_domain(host: Host, domain: HostDomain, *, alone: bool = True) -> list[Ailment]:
     """What is wrong with one domain; one that ends meanwhile is looked at again."""
-    try:
-        yield from list(_seen(host, View(domain), alone=alone))
-    except LibvirtError as error:
-        if isinstance(error, GoneError) and error.gone == "connection":
-            raise
-        if error.code not in _GONE and not isinstance(error, GoneError):
-            raise
-        with suppress(LibvirtError):
-            if not alone or domain.is_persistent:
-                yield from list(_seen(host, View(domain), alone=alone))
+    for _ in range(_LOOKS):
+        try:
+            return list(_seen(host, View(domain), alone=alone))
+        except VirtquorumError as error:
+            if not host.is_alive():
+                raise
+            failure = error
+            code = error.code if isinstance(error, LibvirtError) else None
+            if code == _NO_DOMAIN and not alone:
+                return []
+            if code not in (_NO_DOMAIN, _HAS_ENDED):
+                break
+    return [_unseen(domain.name, f"it cannot be looked at: {failure}")]
 
 
 def _seen(host: Host, view: View, *, alone: bool) -> Iterator[Ailment]:
@@ -142,17 +145,45 @@ def _seen(host: Host, view: View, *, alone: bool) -> Iterator[Ailment]:
         if begun:
             yield from begun
             return  # what else there is, is seen when that is mended
-        without_record = list(live_xml(view))
-        yield from without_record
-        if view.is_readable and not any(one.kind == "no-record" for one in without_record):
-            yield from running_disks(view)
-            yield from leftovers(view)
-        yield from _paused(view)
-    yield from definition(view)
-    yield from differing(view)
+        yield from _running(view)
+    said = list(definition(view))
+    yield from said
+    if not said and not (view.live is not None and list(live_xml(view))):
+        yield from differing(view)
     yield from placeholders(view)
     if alone:
-        yield from orphans(host, used_files(host), view.name)
+        yield from _orphans(host, view.name)
+
+
+def _orphans(host: Host, name: str | None) -> Iterator[Ailment]:
+    """The placeholders that no domain has; none if of one domain it is not known what it has."""
+    try:
+        used = used_files(host)
+    except LibvirtError as error:
+        if not host.is_alive():
+            raise
+        yield _unseen(name, f"which placeholders are needed cannot be said: {error}")
+    else:
+        yield from orphans(host, used, name)
+
+
+def _unseen(name: str | None, message: str) -> Ailment:
+    return Ailment(
+        kind="unseen",
+        severity=Severity.ERROR,
+        domain=name,
+        message=message,
+        ways=("take care of what is said, and call the doctor again",),
+    )
+
+
+def _running(view: View) -> Iterator[Ailment]:
+    said = list(live_xml(view))
+    yield from said
+    if view.is_readable and not any(one.kind == "no-record" for one in said):
+        yield from running_disks(view)
+        yield from leftovers(view)
+    yield from _paused(view)
 
 
 def _paused(view: View) -> Iterator[Ailment]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["orphans", "placeholders", "used_files"]
 
 _ENDING: Final = ".placeholder"
+#: libvirt's VIR_ERR_NO_DOMAIN.
+_NO_DOMAIN: Final = 42
 #: A disk's target, as libvirt takes it.
 _TARGET: Final = re.compile(r"(fd|hd|vd|sd|xvd|ubd)[a-z]+")
 
@@ -219,11 +221,17 @@ def _orphan(found: Placeholders, path: str, name: str | None) -> Ailment:
 
 
 def used_files(host: Host) -> set[str]:
-    """The placeholders that any domain has: what runs, its definition, and its saved state."""
+    """The placeholders that any domain has: what runs, its definition, and its saved state.
+
+    Raises LibvirtError if that cannot be said of one.
+    """
     from virtquorum.host.doctor.view import View
 
     found: set[str] = set()
     for domain in host.domains():
-        with suppress(LibvirtError):
+        try:
             found |= View(domain).files.keys()
+        except LibvirtError as error:
+            if error.code != _NO_DOMAIN:  # else it has ended meanwhile
+                raise
     return found

@@ -43,6 +43,7 @@ KINDS = {
     "placeholder-other": "a file in the place of a placeholder",
     "overlay": "what libvirt left of a transient disk",
     "orphan": "a placeholder that no domain has",
+    "unseen": "a domain that cannot be looked at",
     "differs": "the definition has other quorum disks than the running domain",
     "paused": "a paused guest",
 }

@@ -8,7 +8,7 @@ from virtquorum.check.finding import Severity
 from virtquorum.host.change import Plan
 from virtquorum.host.copy import end
 from virtquorum.host.doctor.finding import Ailment
-from virtquorum.host.doctor.rebuild import CloseAll
+from virtquorum.host.doctor.rebuild import CloseAll, below
 from virtquorum.host.live import LiveStep
 from virtquorum.host.nodes import RemoveObjects
 
@@ -44,7 +44,8 @@ def leftovers(view: View) -> Iterator[Ailment]:
         return  # the nodes are the job's until it has ended
     needed = {name for one in made.values() for name in view.needed(one)}
     strays = [name for name in view.nodes if name.startswith(_PREFIX) and name not in needed]
-    if used := [name for name in strays if name in view.in_use]:
+    own = {name for one in view.disks for name in below(view, one.alias)}
+    if used := [name for name in strays if name in view.in_use and name not in own]:
         yield Ailment(
             kind="nodes",
             severity=Severity.WARNING,

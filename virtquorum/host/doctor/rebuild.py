@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from virtquorum.json_text import Json
     from virtquorum.xml.record import Lowered
 
-__all__ = ["CloseAll", "rebuilt", "taken_out"]
+__all__ = ["CloseAll", "below", "rebuilt", "taken_out"]
 
 
 class CloseAll(LiveStep):
@@ -55,7 +55,7 @@ def rebuilt(view: View, alias: str, wanted: Sequence[Options]) -> tuple[Step, ..
     names = {name_of(one) for one in wanted}
     closed: list[Json] = [
         name
-        for name in _below(view, alias)
+        for name in below(view, alias)
         if name in names or (name.startswith("vq-") and name != name_of(stand_in(alias, 0)))
     ]
     intent = MetadataIntent(monitor)
@@ -69,7 +69,7 @@ def rebuilt(view: View, alias: str, wanted: Sequence[Options]) -> tuple[Step, ..
     return (write, *mending_steps(monitor, intent, intention, graph))
 
 
-def _below(view: View, alias: str) -> list[str]:
+def below(view: View, alias: str) -> list[str]:
     """The named nodes that a disk has, those below first."""
     frontend = view.frontend(alias)
     found: list[str] = []

@@ -9,6 +9,7 @@ from virtquorum.host.define import plan_definition
 from virtquorum.host.definition import VerifyDefinition
 from virtquorum.stock.lift import lift
 from virtquorum.xml.domain import Domain
+from virtquorum.xml.troubles import troubles
 
 if TYPE_CHECKING:
     from virtquorum.host.change import Step
@@ -29,16 +30,18 @@ class _Verified(VerifyDefinition):
 def redefined(view: View, goal: Goal, intention: Intention) -> list[Step]:
     """The steps by which a definition that changes with the running domain gets to a state.
 
-    None where it is there, or where somebody has changed that disk since.
+    None where it is there, or where somebody has changed it by hand since.
     """
     known = intention.known.get("definition")
     target = intention.known.get("target")
     if not (isinstance(known, list) and len(known) == 4 and target and view.definition):
         return []
+    if any(troubles(view.definition.document.root)):
+        return []
     disks = [_disk(text) for text in known[:2]]
     wanted, other = (disks[1], disks[0]) if goal == "new" else (disks[0], disks[1])
     behind = known[3] if goal == "new" else known[2]
-    document = lift(view.domain.text(inactive=True, secure=True), force=True)
+    document = lift(view.domain.text(inactive=True, secure=True))
     now = next((one for one in document.machine_disks if one.name == target), None)
     if _is_same(now, wanted) or not _is_same(now, other):
         return []

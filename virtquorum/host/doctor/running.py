@@ -122,7 +122,8 @@ class _Disk:
         target = self.one.target
         if frontend.node == name_of(stand_in(self.one.alias, 0)):
             return self._stand_in()
-        if node.get("file") == self.one.file or str(frontend.node).startswith("libvirt-"):
+        is_of_libvirt = str(frontend.node).startswith("libvirt-") and self.one.kept is None
+        if is_of_libvirt or node.get("file") == self.one.file:
             return self._at_placeholder()
         if node.get("drv") in _OF_JOBS:
             return Ailment(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from virtquorum.errors import HostError, LibvirtError, TranslationError
+from virtquorum.errors import HostError, TranslationError
 from virtquorum.host.kept import with_kept
 from virtquorum.host.patch.record import as_recorded
 from virtquorum.host.patch.unsaved import forbidding
@@ -14,11 +13,11 @@ from virtquorum.host.swap import Side
 from virtquorum.qemu.provided import Provided
 from virtquorum.stock.lift import lift
 from virtquorum.stock.lower import kept_files, lowerings
-from virtquorum.xml.record import Record
+from virtquorum.xml.record import Record, machine_elements
 from virtquorum.xml.troubles import troubles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from virtquorum.host.domain import HostDomain
     from virtquorum.host.monitor import Frontend, Monitor
@@ -69,7 +68,7 @@ class View:
     @cached_property
     def is_readable(self) -> bool:
         """Whether the running domain's record is one that this version has written."""
-        return all(one.kind not in ("newer", "record") for one in self.live_troubles)
+        return all(one.kind not in ("newer", "record", "disk") for one in self.live_troubles)
 
     @property
     def disks(self) -> tuple[Lowered, ...]:
@@ -167,21 +166,29 @@ class View:
         for text in (self.live, self.definition, self._saved()):
             if text is not None:
                 found |= {path: target for target, path in kept_files(text).items()}
+                found |= dict(_seeming(text))
         return found
 
     def _saved(self) -> Domain | None:
         from virtquorum.host.saved import saved_domain
 
-        with suppress(LibvirtError):
-            if self.domain.has_managed_save:
-                return saved_domain(self.domain)
-        return None
+        return saved_domain(self.domain) if self.domain.has_managed_save else None
 
 
 def nodes_of(one: Lowering) -> list[str]:
     """The names of the nodes of a disk and of its guard."""
     names = [str(node["node-name"]) for node in Side.of(one.built).nodes]
     return names + [str(node["node-name"]) for node in one.guard]
+
+
+def _seeming(text: Domain) -> Iterator[tuple[str, str]]:
+    """The sources that are called as placeholders are, whatever the record says, and targets."""
+    for disk in machine_elements(text.document.root, "disk"):
+        for source in disk.elements("source"):
+            path = source.attributes.get("file", "")
+            if path.endswith(".placeholder"):
+                targets = [one.attributes.get("dev", "") for one in disk.elements("target")]
+                yield path, "".join(targets[:1])
 
 
 def _record(text: Domain | None) -> Record | None:
