@@ -10,6 +10,8 @@ import pytest
 from tests.programs import qemu_img, run
 from virtquorum.xml.domain import Domain
 
+SAMPLES = Path(__file__).parents[2] / "samples"
+
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "samples" / "three-qcow2.xml"
 TEXT = SAMPLE.read_text()
@@ -235,3 +237,20 @@ def test_bytes_are_kept_in_their_encoding() -> None:
     assert done.code == 0
     assert Domain.from_bytes(done.out.encode("latin-1")).domain_name == "grün"
     assert run("lift", "-", input=done.out.encode("latin-1"), encoding="latin-1").out == text
+
+
+def test_show_draws_the_quorum_disks_behind_a_lowered_domain() -> None:
+    lowered = run("lower", SAMPLES / "three-qcow2.xml").out.encode()
+    shown = run("show", "-", input=lowered)
+    assert shown.code == 0
+    assert "a lowered domain; shown are the quorum disks behind it" in shown.err
+    plain = run("show", SAMPLES / "three-qcow2.xml").out
+    assert shown.out.splitlines()[1:] == plain.splitlines()[1:]
+
+
+def test_show_of_a_lowered_domain_that_was_changed_by_hand() -> None:
+    lowered = run("lower", SAMPLES / "three-qcow2.xml").out
+    shown = run("show", "-", input=lowered.replace("<alias name='ua-vq-vda'/>", "").encode())
+    assert shown.code == 0
+    assert "its placeholders are shown" in shown.err
+    assert "vda.placeholder" in shown.out

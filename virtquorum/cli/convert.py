@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -57,7 +57,7 @@ def command(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="The format of --members: one for all, or one for each.",
+            help="The format of --members: once for all of them, or once for each.",
             show_default=False,
         ),
     ] = None,
@@ -178,6 +178,12 @@ def _new_members(
             "name the new members: --members IMAGE... --format FORMAT, or --member MEMBER.xml; or "
             "--back to make a stock disk of a quorum"
         )
+    for path in paths:
+        if path in _FORMATS:
+            raise typer.BadParameter(
+                f"'{path}' is a format, and stands where an image does; --format is said once for "
+                f"each image: --format raw --format qcow2; an image of that name is './{path}'"
+            )
     if len(formats) not in (0, 1, len(paths)) or (formats and not paths):
         raise typer.BadParameter(
             f"--format is given {len(formats)} times for {len(paths)} images; give one for all, or "
@@ -189,6 +195,10 @@ def _new_members(
         file, block = (None, path) if _is_device(path) else (path, None)
         found.append(new_member(None, file, block, spread[at] if spread else None, streams))
     return found + [new_member(one, None, None, None, streams) for one in files]
+
+
+#: Words that are meant for --format.
+_FORMATS: Final = ("raw", "qcow2", "qcow", "qed", "vdi", "vhdx", "vmdk", "vpc", "parallels", "luks")
 
 
 def _is_device(path: str) -> bool:

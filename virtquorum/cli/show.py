@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from virtquorum.cli.inputs import MaxDepth, MaxSize, Paths, domains
 from virtquorum.cli.streams import Exit, Streams
-from virtquorum.errors import InputError, TranslationError
+from virtquorum.errors import InputError, LoweredError, TranslationError
 from virtquorum.printable import printable
 from virtquorum.report.tree import draw_disks
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
@@ -31,6 +31,8 @@ _COLOURS: dict[Role, dict[str, object]] = {
 }
 #: Lines longer than a screen is wide are wrapped by the terminal, which breaks the drawing.
 _NARROWEST, _USUAL = 40, 80
+#: What a lowered domain has in its metadata.
+_RECORD: Final = b"urn:virtquorum:domain:"
 
 
 def command(
@@ -62,20 +64,21 @@ def command(
     errors: list[Json] = []
     shown = 0
     limits = Limits(depth=max_depth, size=max_size)
-    for domain in domains(paths or [], streams, limits, progress=as_json):
-        if isinstance(domain, InputError):
-            streams.say(str(domain))
+    for read in domains(paths or [], streams, limits, progress=as_json):
+        if isinstance(read, InputError):
+            streams.say(str(read))
             errors.append(
                 {
-                    "path": domain.file,
-                    "line": domain.line,
-                    "column": domain.column,
-                    "message": domain.message,
-                    "remedy": domain.remedy,
+                    "path": read.file,
+                    "line": read.line,
+                    "column": read.column,
+                    "message": read.message,
+                    "remedy": read.remedy,
                 }
             )
             code = Exit.UNREADABLE
             continue
+        domain = _lifted(read, streams)
         if as_json:
             from virtquorum.report.disks_json import file_json
 
@@ -88,6 +91,23 @@ def command(
 
         streams.write_json({"version": VERSION, "files": files, "errors": errors}, indent=2)
     return code
+
+
+def _lifted(domain: Domain, streams: Streams) -> Domain:
+    """The quorum domain behind a lowered one, whose disks are those that a person has."""
+    if _RECORD not in domain.document.data:
+        return domain
+    from virtquorum.stock.lift import is_lowered, lift
+
+    if not is_lowered(domain):
+        return domain
+    try:
+        lifted = lift(domain)
+    except LoweredError as error:
+        streams.note(f"{error}; its placeholders are shown")
+        return domain
+    streams.note(f"{domain.name}: a lowered domain; shown are the quorum disks behind it")
+    return lifted
 
 
 def _nodes(domain: Domain, streams: Streams) -> dict[int, str]:
