@@ -37,6 +37,13 @@ def test_there_are_commands_and_options() -> None:
     assert len(OPTIONS) >= 15
 
 
+def test_wherever_a_libvirt_is_named_it_can_be_named_shortly() -> None:
+    """As with virsh, and as docs/libvirt.md says."""
+    connecting = {command for command, option in OPTIONS if option == "--connect"}
+    assert {"args", "lower", "define"} <= connecting
+    assert connecting == {command for command, option in OPTIONS if option == "-c"}
+
+
 @pytest.mark.parametrize(("command", "option"), OPTIONS, ids=str)
 def test_every_option_is_exercised(command: str, option: str) -> None:
     """Some call in these tests runs the command with the option."""

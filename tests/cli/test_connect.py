@@ -65,6 +65,16 @@ def test_no_connection(over_tls: Path, tmp_path: Path) -> None:
     )
 
 
+def test_the_short_option(over_tls: Path) -> None:
+    uri = "qemu:///embed?root=/r"
+    for short, long in (
+        (run("args", "-c", uri, "--disks-only", over_tls), ("args", "--disks-only")),
+        (run("lower", "-c", uri, over_tls), ("lower",)),
+    ):
+        assert short.code == 3
+        assert short == run(*long, "--connect", uri, over_tls)
+
+
 def test_without_libvirt_python(over_tls: Path) -> None:
     code = (
         "import sys; sys.modules['libvirt'] = None; sys.argv[0] = 'virtquorum';"

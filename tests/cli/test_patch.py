@@ -25,6 +25,7 @@ needs_libvirt = pytest.mark.skipif(find_spec("libvirt") is None, reason="no libv
         (["member", "add", "vda", "x.xml", "--format", "raw"], "--format goes with --file"),
         (["member", "ad", "vda"], "no such command 'ad'"),
         (["attach", "disk.xml", "--placeholder-dir", "here"], "is an absolute path"),
+        (["detach", "vdb", "--timeout", "nan"], "--timeout is a number of seconds"),
     ],
 )
 def test_usage(argv: list[str], said: str) -> None:

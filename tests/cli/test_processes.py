@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -130,6 +131,72 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, unbuffered: str) ->
         )  # fmt: skip
         assert done.stdout.splitlines()[-1] == "0"
         assert (tmp_path / "err").read_text() == ""
+
+
+UNHEARD = (
+    "virtquorum: standard output is closed, and what is to be said there would be lost, so nothing "
+    "was done; send it to a file, or to /dev/null\n"
+)
+
+
+def closed(streams: str, *argv: str | Path, folder: Path) -> tuple[int, str, str]:
+    """Exit code, output and error of a command line with some of its streams closed."""
+    out, err = folder / "out", folder / "err"
+    ends = {"0": "<&-", "1": ">&-", "2": "2>&-"}
+    words = " ".join([
+        *(shlex.quote(str(one)) for one in (*COMMAND, *argv)),
+        f"</dev/null >{out} 2>{err}", *(ends[one] for one in streams),
+    ])  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-c", words], capture_output=True, timeout=60, check=False, env=environment()
+    )
+    assert done.stdout + done.stderr == b""
+    return done.returncode, out.read_text(), err.read_text()
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("show", FIFO), ("validate", FIFO), ("format", FIFO), ("args", FIFO), ("lower", FIFO),
+        ("explain", "VQ106"), ("schema",), ("--version",), ("--help",),
+        ("list", "--all", "-c", "test:///default"), ("dumpxml", "-c", "test:///default", "test"),
+        ("diff", "-c", "test:///default", "test", FIFO), ("show", "/no/such/file"),
+        ("doctor", "-c", "test:///none"), ("no-such-command",),
+    ],
+    ids=lambda argv: argv[0].strip("-"),
+)  # fmt: skip
+def test_streams_that_are_closed(argv: tuple[str | Path, ...], tmp_path: Path) -> None:
+    """As some daemons leave them to what they start."""
+    whole = closed("", *argv, folder=tmp_path)
+    assert closed("0", *argv, folder=tmp_path) == whole
+    assert closed("2", *argv, folder=tmp_path) == (whole[0], whole[1], "")
+    assert closed("1", *argv, folder=tmp_path) == (3, "", UNHEARD)
+    assert closed("012", *argv, folder=tmp_path) == (3, "", "")
+
+
+def test_without_an_output_nothing_is_done(tmp_path: Path) -> None:
+    file = tmp_path / "domain.xml"
+    file.write_text("<domain   type='kvm'/>\n")
+    assert closed("1", "format", "--write", file, folder=tmp_path) == (3, "", UNHEARD)
+    assert file.read_text() == "<domain   type='kvm'/>\n"
+    assert closed("02", "format", "--write", file, folder=tmp_path)[0] == 0
+    assert file.read_text() == "<domain type='kvm'/>\n"
+
+
+def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
+    """It would get what a program that is run says."""
+    code = (
+        "import os, subprocess, sys\n"
+        "from virtquorum.cli.streams import Streams\n"
+        "Streams.standard()\n"
+        "with open(sys.argv[1], 'wb') as file:\n"
+        "    subprocess.run(['sh', '-c', 'echo said; echo said >&2; cat'])\n"
+        "    sys.exit(file.fileno())"
+    )
+    words = f"{sys.executable} -c {shlex.quote(code)} {tmp_path}/image <&- >&- 2>&-"
+    done = subprocess.run(["bash", "-c", words], timeout=60, check=False)
+    assert done.returncode >= 3
+    assert (tmp_path / "image").read_bytes() == b""
 
 
 def test_an_interrupt_ends_with_130() -> None:

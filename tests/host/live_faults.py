@@ -16,6 +16,7 @@ from tests.host.live import Flat, applied, attached, plan_swap, state
 from virtquorum.errors import LibvirtError, VirtquorumError
 from virtquorum.host.change import ChangeError, Observer, Plan, apply
 from virtquorum.host.intent import MetadataIntent
+from virtquorum.host.live import BEGINNING
 from virtquorum.host.mend import mend
 from virtquorum.host.monitor import GoneError, Monitor
 from virtquorum.host.nodes import close, differences
@@ -107,6 +108,7 @@ def _back(connection: Any, name: str, alias: str, old: Flat, new: Flat) -> None:
     domain = connection.lookupByName(name)
     monitor = Monitor(domain)
     MetadataIntent(monitor).clear()
+    _end_beginning(monitor)
     if differences(monitor, alias, new):
         return
     names = {one["node-name"] for one in new}
@@ -117,6 +119,12 @@ def _back(connection: Any, name: str, alias: str, old: Flat, new: Flat) -> None:
                 monitor.command("blockdev-del", **{"node-name": one})
     steps = plan_swap(monitor, alias, new, old, {"fill": False})
     apply(Plan(title="go back", domain=name, steps=steps))
+
+
+def _end_beginning(monitor: Monitor) -> None:
+    """Close what a change leaves that is killed while it begins; the doctor does so too."""
+    if BEGINNING in monitor.nodes():
+        monitor.command("blockdev-del", **{"node-name": BEGINNING})
 
 
 def every_attach_fault(
@@ -160,6 +168,7 @@ def _plugged(domain: Any, alias: str, new: Flat) -> dict[str, Any]:
 
 def _unplug(domain: Any, alias: str, side: Side) -> None:
     monitor = Monitor(domain)
+    _end_beginning(monitor)
     intent = MetadataIntent(monitor)
     intent.clear()
     if alias in monitor.devices():
@@ -344,6 +353,7 @@ def every_plug_crash(
             said = mended(connection, name)
             after = {"kind": kind, "goal": said, "step": step, **_plugged(domain, alias, nodes)}
             found.append(after)
+            _end_beginning(plain)
             if kind == "attach":
                 _unplug(domain, alias, side)
             if not is_met:

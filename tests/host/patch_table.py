@@ -1,8 +1,8 @@
-"""What of ``virtquorum patch`` is verified on real guests; the tests and docs/patch.md share it."""
+"""What of ``virtquorum patch`` is verified on real guests: noted by tests, shown by docs."""
 
 from __future__ import annotations
 
-__all__ = ["BUSES", "LOOKED_AT", "PLUGGED", "SCOPES", "table"]
+__all__ = ["BUSES", "PLUGGED", "SCOPES", "Verified"]
 
 #: What a change is made to.
 SCOPES = {
@@ -19,27 +19,28 @@ PLUGGED = {
     "sata": ("config",),
 }
 
-_COMPOSED = (
-    "block graph, policies, order of the members, record, definition; the guest writes and reads"
-)
-_COPIED = f"{_COMPOSED}; the new member's bytes"
-#: Every operation, and what is looked at afterwards.
-LOOKED_AT = {
-    "set": _COMPOSED,
-    "member add": _COPIED,
-    "member remove": _COMPOSED,
-    "member replace": _COPIED,
-    "member reorder": _COMPOSED,
-    "attach": "the same, reads and writes through the new disk, its members' bytes",
-    "detach": "no node, guard, placeholder, record or argument of it is left",
-}
 
+class Verified:
+    """What tests have looked at, noted when they had done so."""
 
-def table() -> str:
-    """The table of docs/patch.md."""
-    lines = ["| operation | virtio | scsi | sata | looked at afterwards |", "|---|---|---|---|---|"]
-    for operation, looked_at in LOOKED_AT.items():
-        scopes = PLUGGED if operation in ("attach", "detach") else dict.fromkeys(BUSES, SCOPES)
-        cells = [", ".join(scopes[bus]) for bus in BUSES]
-        lines.append(f"| `{operation}` | {' | '.join(cells)} | {looked_at} |")
-    return "\n".join(lines)
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[tuple[str, str], list[str]]] = {}
+
+    def saw(self, operation: str, bus: str, scope: dict[str, bool], *facts: str) -> None:
+        """Note what was seen to be right after a change."""
+        name = next(one for one, chosen in SCOPES.items() if chosen == scope)
+        found = self._seen.setdefault(operation, {}).setdefault((bus, name), [])
+        found += [one for one in facts if one not in found]
+
+    def table(self) -> str:
+        """The table of docs/patch.md: of each operation what was seen wherever it was tried."""
+        lines = [
+            "| operation | virtio | scsi | sata | looked at afterwards |",
+            "|---|---|---|---|---|",
+        ]
+        for operation, seen in self._seen.items():
+            cells = [", ".join(one for one in SCOPES if (bus, one) in seen) for bus in BUSES]
+            first, *rest = seen.values()
+            facts = [one for one in first if all(one in other for other in rest)]
+            lines.append(f"| `{operation}` | {' | '.join(cells)} | {'; '.join(facts)} |")
+        return "\n".join(lines)

@@ -11,11 +11,12 @@ from tests.libvirts import Guest
 from tests.libvirts.domains import disk_content, guest_xml, root_ports
 from virtquorum.errors import HostError, LibvirtError
 from virtquorum.host import patch
-from virtquorum.host.change import ChangeError, apply
+from virtquorum.host.change import ChangeError, Observer, apply
 from virtquorum.host.define import plan_definition
 from virtquorum.host.intent import MetadataIntent
 from virtquorum.host.monitor import Monitor
 from virtquorum.host.nodes import differences
+from virtquorum.host.patch.fill import StillOff
 from virtquorum.host.session import Host
 from virtquorum.host.start import plan_start
 from virtquorum.model.image import Image
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.libvirts import Embed, System
+    from virtquorum.host.change import Step
     from virtquorum.model.disk import Disk
 
-__all__ = ["SIZE", "Web", "faults", "ran", "run", "state"]
+__all__ = ["SIZE", "Web", "faults", "ran", "run", "started_meanwhile", "state"]
 
 SIZE = 4 << 20
 
@@ -55,6 +57,25 @@ def ran(
     if not dry:
         assert apply(made) is None
     return said(made)
+
+
+def started_meanwhile(
+    connection: Any, name: str, operation: str, arguments: list[Any], options: dict[str, Any]
+) -> str:
+    """Make a change of a domain that is off, and start it just before it is changed."""
+    host = Host(connection)
+    made = getattr(patch, operation)(host.domain(name), *map(_read, arguments), **options)
+
+    class Starting(Observer):
+        def began(self, step: Step) -> None:
+            if isinstance(step, StillOff):
+                apply(plan_start(host.domain(name)))
+
+    try:
+        apply(made, Starting())
+    except ChangeError as error:
+        return f"{error.state}: {error.step}: {error.cause}"
+    return "done"
 
 
 def said(made: patch.Patch) -> dict[str, Any]:

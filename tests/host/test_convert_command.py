@@ -188,7 +188,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "convert.md"
 
 
 def test_the_document_shows_what_is_said() -> None:
-    """Each console block of docs/convert.md, run in order, says what stands there."""
+    """Each text block of docs/convert.md, run in order, says what stands there."""
     missing = missing_for_embed()
     if missing is not None:
         pytest.skip(missing)
@@ -213,7 +213,7 @@ def _check_document(bench: Embed) -> None:
     bench.image("srv/b/small.raw", SIZE // 2)
     assert (web.name, ledger.name) == ("web", "ledger")
     text = DOCUMENT.read_text()
-    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
+    for block in re.findall(r"```text\n(.*?)```", text, re.DOTALL):
         line, _, shown = block.partition("\n")
         words = line.removeprefix("$ virtquorum ").replace("/srv/", f"{bench.folder}/srv/").split()
         found = virtquorum(bench, *words)

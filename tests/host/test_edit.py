@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -191,3 +196,78 @@ def test_a_running_domain(bench: Embed) -> None:
     assert "note: 'web' is paused: the change counts from its next start\n" in done.err
     assert virtquorum(bench, "dumpxml", "web").out.count("vdb") == 0
     assert virtquorum(bench, "dumpxml", "--inactive", "web").out.count("vdb") == 1
+
+
+EDIT = (
+    "text = text.replace(\"threshold='2'\", \"threshold='4'\")\n"
+    "open(sys.argv[1], 'w').write(text)\n"
+)
+
+
+def ended_by(
+    bench: Embed, number: int, script: str, *, prompt: bool = False
+) -> tuple[int, str, str]:
+    """An edit that a signal ends, in the editor or at the question; code, error, the editor's file.
+
+    The editor is a Python script as in ``edit``, which then says that it is there and sleeps.
+    """
+    editor, ready = bench.folder / "editor.py", bench.folder / "ready"
+    ready.unlink(missing_ok=True)
+    editor.write_text(
+        "import os, signal, sys, time\n"
+        "text = open(sys.argv[1]).read()\n"
+        f"{script}"
+        f"open({str(ready)!r} + '.new', 'w').write(f'{{os.getpid()}} {{sys.argv[1]}}')\n"
+        f"os.rename({str(ready)!r} + '.new', {str(ready)!r})\n"
+        f"time.sleep({0 if prompt else 60})\n"
+    )
+    bench.leave()
+    command = shlex.join([sys.executable, str(editor)])
+    environment = {**os.environ, **bench.environment(), "EDITOR": command, "VISUAL": ""}
+    argv = [sys.executable, "-m", "virtquorum", "edit", "web"]
+    with subprocess.Popen(
+        argv, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        said = b""
+        deadline = time.monotonic() + 60
+        while not ready.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        while prompt and b"try again?" not in said:
+            said += os.read(process.stderr.fileno(), 10_000)
+        process.send_signal(number)
+        said += process.stderr.read()
+        code = process.wait(60)
+    pid, _, path = ready.read_text().partition(" ")
+    if b"the editor runs still" in said:
+        os.kill(int(pid), signal.SIGKILL)
+    return code, said.decode(), path
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("prompt", [False, True], ids=["editor", "question"])
+def test_a_signal_leaves_what_was_written_and_says_where(
+    number: signal.Signals, prompt: bool, bench: Embed
+) -> None:
+    code, said, path = ended_by(bench, number, EDIT, prompt=prompt)
+    assert code == 128 + number
+    assert f"virtquorum: what you wrote is kept in {path}\n" in said
+    assert said.endswith(f"virtquorum: ended by {number.name}; all is as it was before\n")
+    assert "threshold='4'" in Path(path).read_text()
+    Path(path).unlink()
+    assert threshold(bench) == "2"
+
+
+def test_a_signal_before_anything_was_written_leaves_nothing(bench: Embed) -> None:
+    code, said, path = ended_by(bench, signal.SIGTERM, "")
+    assert (code, said) == (143, "virtquorum: ended by SIGTERM; all is as it was before\n")
+    assert not Path(path).exists()
+
+
+def test_an_editor_that_goes_on_keeps_its_file(bench: Embed) -> None:
+    script = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    code, said, path = ended_by(bench, signal.SIGTERM, script)
+    assert code == 143
+    assert f"the editor runs still, and has {path}" in said
+    Path(path).unlink()

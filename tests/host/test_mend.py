@@ -12,6 +12,7 @@ from tests.host.live_guests import CONTENT, Booted
 from tests.host.test_plug import Plug
 from tests.libvirts import GoneError, embed, missing_for_embed, missing_for_system, system
 from virtquorum.host.change import ChangeError, Observer, Plan, apply
+from virtquorum.host.live import BEGINNING
 from virtquorum.host.monitor import GoneError as LostError
 from virtquorum.host.monitor import Monitor
 
@@ -44,6 +45,9 @@ def test_a_swap_that_was_cut_short_anywhere(booted: Booted) -> None:
     for one in found:
         goal, step = one.pop("goal"), one.pop("step")
         expected = goal or one["is"][0]
+        if goal is None and step == _FIRST:  # it was killed before there was a note
+            assert one.pop("strays") in ([], [BEGINNING])
+            one["strays"] = []
         assert one == booted.settled(expected), step
         assert goal is not None or step in (None, _FIRST, _LAST)
     assert booted.guest.read(DATA).first.startswith(CONTENT)

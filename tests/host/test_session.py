@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.host.quorum_domains import members, quorum_disk, virtquorum, web
+from tests.host.quorum_domains import members, quorum_disk, virtquorum, web, with_uuid
 from tests.libvirts import asked, embed, missing_for_embed, missing_for_system, system
 from tests.libvirts.domains import disk_xml
 from virtquorum.errors import HostError, LibvirtError
@@ -79,6 +79,7 @@ class Elsewhere:
         ("qemu:///session", True, "/data/libvirt/virtquorum"),
         ("qemu+ssh://root@far/system", False, "/var/lib/libvirt/virtquorum"),
         ("qemu+ssh:///system", False, "/var/lib/libvirt/virtquorum"),
+        ("qemu+ssh://far/session", False, ""),
         ("qemu://far/system", False, "/var/lib/libvirt/virtquorum"),
         ("qemu:///embed?root=/r", True, "/r/virtquorum"),
     ],
@@ -148,13 +149,8 @@ def test_the_api(daemon: System) -> None:
         assert not file.exists()
 
 
-@by_system
-def test_a_user_for_whom_libvirt_makes_the_placeholders(daemon: System) -> None:
-    """In a pool of their directory, as it does on another machine."""
-    path = web(daemon, "pool", quorum_disk("vda", members(daemon, "pool")))
-    path.chmod(0o644)
-    directory = daemon.root / "pool"
-    directory.mkdir(mode=0o711)
+def nobody(bench: System, *argv: str | Path) -> subprocess.CompletedProcess[str]:
+    """What the command says to a user who owns nothing."""
     # What a user may not read may be where Python is: it is imported before.
     program = (
         "import importlib, json, os, pkgutil, sys, tempfile, libvirt, libvirt_qemu, virtquorum\n"
@@ -165,27 +161,58 @@ def test_a_user_for_whom_libvirt_makes_the_placeholders(daemon: System) -> None:
         "from virtquorum.__main__ import run\n"
         "run()"
     )
+    done = bench.run(sys.executable, "-c", program, *argv, LIBVIRT_LOG_OUTPUTS="")
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
 
-    def nobody(*argv: str | Path) -> subprocess.CompletedProcess[str]:
-        """What the command says to a user who owns nothing."""
-        done = daemon.run(sys.executable, "-c", program, *argv, LIBVIRT_LOG_OUTPUTS="")
-        assert "Traceback" not in done.stderr, done.stderr
-        return done
 
+@by_system
+def test_a_user_who_may_not_look_at_a_placeholder_that_is_there(daemon: System) -> None:
+    """libvirt's own directory lets everybody in, and nobody look around; it has no pool."""
+    path = web(daemon, "seen", quorum_disk("vda", members(daemon, "seen")))
+    directory = daemon.root / "unseen"
     define = ("define", "--no-checks", "--placeholder-dir", directory, path)
-    refused = nobody(*define)
+    assert virtquorum(daemon, *define).code == 0
+    file = directory / "seen-vda.placeholder"
+    assert (directory.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o711, 0o600)
+    shown = nobody(daemon, "start", "--dry-run", "--no-checks", "seen")
+    assert (shown.returncode, "make the placeholder" in shown.stdout) == (0, False)
+    for argv in (("start", "--no-checks", "--paused", "seen"), ("destroy", "seen")):
+        done = nobody(daemon, *argv)
+        assert (done.returncode, done.stderr) == (0, "")
+    with_uuid(daemon, "seen", path).chmod(0o644)
+    done = nobody(daemon, "define", "--no-checks", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    daemon.virsh("undefine", "seen")
+    done = nobody(daemon, *define)
+    assert done.returncode == 1
+    assert f"'{file}' is there, and this user may not look whether it is a placeholder" in (
+        done.stderr
+    )
+    file.unlink()
+
+
+@by_system
+def test_a_user_for_whom_libvirt_makes_the_placeholders(daemon: System) -> None:
+    """In a pool of their directory, as it does on another machine."""
+    path = web(daemon, "pool", quorum_disk("vda", members(daemon, "pool")))
+    path.chmod(0o644)
+    directory = daemon.root / "pool"
+    directory.mkdir(mode=0o711)
+    define = ("define", "--no-checks", "--placeholder-dir", directory, path)
+    refused = nobody(daemon, *define)
     assert refused.returncode == 1
     assert f"this user may not write to '{directory}'" in refused.stderr
     assert "pool-define-as virtquorum dir" in refused.stderr
     daemon.virsh("pool-create-as", "virtquorum", "dir", "--target", directory)
-    done = nobody(*define)
+    done = nobody(daemon, *define)
     assert (done.returncode, done.stderr) == (0, "")
     file = directory / "pool-vda.placeholder"
     assert (file.stat().st_uid, file.stat().st_size) == (0, 4 << 20)
     assert file.read_bytes().startswith(SENTENCE)
-    assert nobody("start", "--no-checks", "--paused", "pool").returncode == 0
-    assert nobody("destroy", "pool").returncode == 0
-    done = nobody("undefine", "pool")
+    assert nobody(daemon, "start", "--no-checks", "--paused", "pool").returncode == 0
+    assert nobody(daemon, "destroy", "pool").returncode == 0
+    done = nobody(daemon, "undefine", "pool")
     assert (done.returncode, done.stderr) == (0, "")
     assert not file.exists()
     daemon.virsh("pool-destroy", "virtquorum")

@@ -200,6 +200,85 @@ def test_a_fault_at_any_call_leaves_it_off_or_running(bench: Embed) -> None:
     assert sum("all is as it was before" in one for one in said) >= 3
 
 
+class Ended:
+    """A domain's handle that does not know that it has ended it."""
+
+    def __init__(self, handle: Any, code: int) -> None:
+        self._handle = handle
+        self._code = code
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._handle, name)
+        return self._destroy if name == "destroyFlags" else found
+
+    def _destroy(self, flags: int) -> None:
+        import libvirt
+
+        if self._code != 1:
+            self._handle.destroyFlags(flags)
+        error = libvirt.libvirtError("")
+        error.err = (self._code, 10, "injected", 2, *[""] * 5)
+        raise error
+
+
+def destroyed(connection: Any, code: int) -> str:
+    """What is said of an end at which libvirt raises an error of a number; with 1 there is none."""
+    from virtquorum.errors import LibvirtError
+    from virtquorum.host.session import Host
+    from virtquorum.host.undefine import destroy
+
+    domain = Host(connection).domain("web")
+    domain.handle = Ended(domain.handle, code)
+    try:
+        destroy(domain)
+    except LibvirtError as error:
+        return str(error)
+    return "destroyed"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (55, "destroyed"),
+        (42, "destroyed"),
+        (38, "domain 'web': libvirt says: injected"),
+        (1, "domain 'web': libvirt says: injected"),
+    ],
+)
+def test_a_guest_that_has_ended_is_destroyed(bench: Embed, code: int, said: str) -> None:
+    """Whatever an embedded libvirt says of it."""
+    defined(bench)
+    assert virtquorum(bench, "start", "--paused", "web").code == 0
+    assert bench.call(destroyed, code) == said
+    assert (bench.call(asked.state, "web") == "paused") is (code == 1)
+
+
+def looked_at_too_late(connection: Any) -> str:
+    """What the loser of two starts is told, whose look at the images finds the winner's locks."""
+    import io
+
+    from virtquorum.cli.start import _is_refused
+    from virtquorum.cli.streams import Streams
+    from virtquorum.errors import HostError
+    from virtquorum.host.session import Host
+    from virtquorum.host.start import plan_start
+
+    domain = Host(connection).domain("web")
+    plan_start(domain)
+    connection.lookupByName("web").createWithFlags(1)
+    said = io.StringIO()
+    try:
+        _is_refused(domain, Streams(io.BytesIO(), io.StringIO(), said))  # type: ignore[arg-type]
+    except HostError as error:
+        return said.getvalue() + str(error)
+    return said.getvalue()
+
+
+def test_the_loser_of_two_starts_is_told_so(bench: Embed) -> None:
+    defined(bench)
+    assert bench.call(looked_at_too_late) == "domain 'web' is paused already"
+
+
 def plug(connection: Any, xml: str) -> None:
     """Plug a quorum disk into the domain, as a live attach leaves it."""
     from virtquorum.host.placeholders import Placeholders

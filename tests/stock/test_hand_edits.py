@@ -132,6 +132,12 @@ EDITS: dict[str, tuple[Callable[[str], str], set[str]]] = {
         {"VQ601"},
     ),
     "a disk twice in the record": (record_doubled, {"VQ601"}),
+    "the record's threshold": (swap('threshold="2"', 'threshold="3"'), {"VQ601"}),
+    "the path of a recorded member": (swap('file="/srv/b"', 'file="/srv/other"'), {"VQ601"}),
+    "a policy in the record": (
+        swap('type="quorum" cache="none"', 'type="quorum" cache="none" read_pattern="fifo"'),
+        {"VQ601"},
+    ),
     "the placeholder taken out": (without_placeholder, {"VQ603"}),
     "the alias taken out": (swap(f"{ALIAS}\n", ""), {"VQ603"}),
     "another alias": (swap("name='ua-vq-vda'/>", "name='ua-mine'/>"), {"VQ603"}),

@@ -50,11 +50,11 @@ def is_recorded(element: Element) -> bool:
     return any(id(record.placeholder(lowered)) in above for lowered in record.disks)
 
 
-def problems(root: Element, kind: TroubleKind) -> Iterator[Problem]:
-    """The troubles of one kind with the lowered domains of a document."""
+def problems(root: Element, *kinds: TroubleKind) -> Iterator[Problem]:
+    """The troubles of some kinds with the lowered domains of a document."""
     for domain in domains(root):
         for one in troubles(domain):
-            if one.kind == kind:
+            if one.kind in kinds:
                 yield Problem(
                     one.element, one.message, attribute=one.attribute, expected=one.expected
                 )

@@ -121,6 +121,7 @@ def command(
         str | None,
         typer.Option(
             "--connect",
+            "-c",
             metavar="URI",
             help="The libvirt to ask for volumes and secrets, and for the whole command line.",
             show_default=False,

@@ -130,17 +130,29 @@ def observer(streams: Streams) -> Observer:
     from virtquorum.host.change import Observer
 
     class Shown(Observer):
-        """Says on the terminal how far a change is."""
+        """Says it, but nothing while the guest is paused: a terminal that is stopped would hold it.
+
+        What may be said is so from one step to the next.
+        """
+
+        is_silent = False
 
         def began(self, step: Step) -> None:
-            streams.progress(step.title)
+            if not self.is_silent:
+                streams.progress(step.title)
+            self.is_silent = step.pauses or (self.is_silent and not step.resumes)
 
         def progress(self, step: Step, done: int, total: int) -> None:
+            if self.is_silent:
+                return
             percent = 100 * done // total if total else 100
             streams.progress(f"{step.title}: {percent} %")
 
         def undoing(self, step: Step) -> None:
-            streams.progress(f"undoing: {step.title}")
+            self.is_silent = self.is_silent or step.resumes
+            if not self.is_silent:
+                streams.progress(f"undoing: {step.title}")
+            self.is_silent = self.is_silent and not step.pauses
 
     return Shown()
 

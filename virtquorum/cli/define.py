@@ -102,8 +102,12 @@ def command(
 
 
 def _tell(definition: Definition, streams: Streams) -> None:
+    from virtquorum.host.definition import RemovePlaceholder
     from virtquorum.printable import printable
 
+    for step in definition.plan.steps:
+        if isinstance(step, RemovePlaceholder) and step.stayed is not None:
+            streams.note(step.stayed)
     name = printable(definition.plan.domain)
     disks = ", ".join(f"'{printable(one.disk.name or '')}'" for one in definition.lowerings)
     what = f" with the quorum disk{'s' if len(definition.lowerings) > 1 else ''} {disks}"

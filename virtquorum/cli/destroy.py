@@ -42,14 +42,12 @@ def command(
     with connected(connect) as host:
         domain = host.domain(name, settle=False)  # its QEMU may hang
         with refusing(host, streams):
-            from virtquorum.host.connection import asking
-            from virtquorum.host.undefine import live_placeholders, remove_placeholders
+            from virtquorum.host.undefine import destroy, live_placeholders, remove_placeholders
 
             if not domain.is_active:
                 raise HostError(f"{domain.where} does not run")
             files = live_placeholders(domain)
-            with asking(domain.where):
-                domain.handle.destroyFlags(_GRACEFUL if graceful else 0)
+            destroy(domain, _GRACEFUL if graceful else 0)
             for sentence in remove_placeholders(domain, files):
                 streams.note(sentence)
     streams.out.write(f"domain '{printable(domain.name)}' destroyed\n")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from virtquorum.cli.connection import Connect, DomainName
 from virtquorum.cli.difference import show_difference
+from virtquorum.cli.filled_in import side_by_side
 from virtquorum.cli.inputs import MaxDepth, MaxSize, one_domain
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import EditError
@@ -16,10 +16,6 @@ from virtquorum.host import connect as connected
 from virtquorum.stock.lift import lift
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
 from virtquorum.xml.format import format_disk
-
-if TYPE_CHECKING:
-    from virtquorum.model.disk import Disk
-    from virtquorum.xml.domain import Domain
 
 __all__ = ["command"]
 
@@ -46,8 +42,8 @@ def command(
     """Show how a file differs from a domain that libvirt has.
 
     Both are lifted and formatted before, so only what they say counts.
-    libvirt fills in what a file leaves out; with --disks-only that is no
-    difference.
+    libvirt fills in what a file leaves out, and keeps disks by their buses;
+    with --disks-only that is no difference.
 
     \b
       virtquorum diff web web.xml
@@ -67,25 +63,13 @@ def command(
         have = host.domain(name).lifted(inactive=not live)
     new = lift(other)
     if disks_only:
-        old_text, new_text = _disks(have, like=new), _disks(new, like=have)
+        old_text, new_text = (
+            "".join(format_disk(one, "") for one in disks)
+            for disks in side_by_side(have.machine_disks, new.machine_disks)
+        )
     else:
         old_text, new_text = have.formatted().text, new.formatted().text
     if old_text.strip() == new_text.strip():
         return Exit.CLEAN
     show_difference(streams, name, old_text, new_text, other.name)
     return Exit.FINDINGS
-
-
-def _disks(domain: Domain, like: Domain) -> str:
-    """The disks of a domain as libvirt writes them, and of what it fills in, what both have."""
-    others = {one.name: one for one in like.machine_disks}
-    return "".join(
-        format_disk(_bare(disk, others.get(disk.name)), "") for disk in domain.machine_disks
-    )
-
-
-def _bare(disk: Disk, other: Disk | None) -> Disk:
-    """A disk without what libvirt fills in, as far as the other one does not say it."""
-    filled = ("alias", "address", "device", "snapshot")
-    words = {name: None for name in filled if getattr(other, name, None) is None}
-    return replace(disk, **words)  # type: ignore[arg-type]

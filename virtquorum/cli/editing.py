@@ -14,11 +14,13 @@ from virtquorum.cli.connection import carried_out, show_findings, show_results
 from virtquorum.cli.streams import Exit
 from virtquorum.errors import HostError, UsageError, VirtquorumError
 from virtquorum.host.define import InvalidError, check_definition, plan_definition
+from virtquorum.images.program import Interrupted
 from virtquorum.printable import printable
 from virtquorum.xml.domain import Domain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from virtquorum.cli.streams import Streams
     from virtquorum.host.define import Definition
@@ -29,6 +31,8 @@ __all__ = ["Editing"]
 
 #: What virsh takes if nobody names an editor.
 _EDITOR: Final = "vi"
+#: Seconds in which an editor can put its text away after a signal.
+_PATIENCE: Final = 5.0
 #: What may be answered where a text does not go.
 _ANSWERS: Final = {
     "y": "edit it again",
@@ -54,6 +58,7 @@ class Editing:
         self._checks = checks
         self._ignore = False
         self._force = False
+        self._code: int = Exit.CLEAN
         self._base = self._definition()
 
     def _definition(self) -> str:
@@ -66,7 +71,7 @@ class Editing:
         handle, path = tempfile.mkstemp(prefix=f"{_safe(self.domain.name)}-", suffix=".xml")
         with os.fdopen(handle, "wb") as file:
             file.write(before)
-        with _kept(path, before, self.streams):
+        with _kept(path, before, self.streams), _ends_are_interruptions():
             return self._rounds(path, before)
 
     def _rounds(self, path: str, before: bytes) -> int:
@@ -91,7 +96,7 @@ class Editing:
             else:
                 os.unlink(path)
                 self.streams.out.write(f"domain '{printable(self.domain.name)}' edited\n")
-                return Exit.CLEAN
+                return self._code
             self._ignore = self._force = False
 
     def _edit(self, path: str) -> None:
@@ -103,14 +108,15 @@ class Editing:
             raise UsageError(f"the editor '{said}' cannot be understood: {error}") from None
         with _interrupts_are_the_editors():
             try:
-                done = subprocess.run([*words, path], check=False)
+                process = subprocess.Popen([*words, path])
             except (OSError, IndexError) as error:
                 reason = (getattr(error, "strerror", None) or str(error)).lower()
                 raise UsageError(
                     f"the editor '{said}' cannot be run: {reason}; name another one: EDITOR=nano"
                 ) from None
-        if done.returncode:
-            raise HostError(f"the editor '{said}' ended with code {done.returncode}")
+            code = _ended(process, path)
+        if code:
+            raise HostError(f"the editor '{said}' ended with code {code}")
 
     def _attempt(self, text: bytes) -> _Outcome:
         """Define what was written; what is in the way is said."""
@@ -120,7 +126,7 @@ class Editing:
                 self._say_lost(definition)
                 return "lost"
             self._notes(definition)
-            carried_out(definition.plan, self.streams)
+            self._code = carried_out(definition.plan, self.streams)
         except InvalidError as error:
             show_findings(error.findings, self.streams)
             self.streams.say(str(error))
@@ -183,19 +189,54 @@ def _safe(name: str) -> str:
     return "".join(one if one.isalnum() or one in "-_." else "_" for one in name)[:60]
 
 
+def _ended(process: subprocess.Popen[bytes], path: str) -> int:
+    """The exit code of the editor, which gets the signal that ends us."""
+    try:
+        return process.wait()
+    except Interrupted as interrupted:
+        process.send_signal(interrupted.number)
+        try:
+            process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            interrupted.left = (path,)
+            process.returncode = 0  # nobody waits for it any more
+        raise
+
+
 @contextmanager
 def _kept(path: str, before: bytes, streams: Streams) -> Iterator[None]:
     """Say in the end where the text is, if it was changed and not defined; else remove it."""
+    left: tuple[str, ...] = ()
     try:
         yield
+    except Interrupted as interrupted:
+        left = interrupted.left
+        raise
     finally:
         with suppress(FileNotFoundError):
             with open(path, "rb") as file:
                 is_changed = file.read() != before
-            if is_changed:
+            if left:
+                streams.say(f"the editor runs still, and has {path}; it is not defined any more")
+            elif is_changed:
                 streams.say(f"what you wrote is kept in {path}")
             else:
                 os.unlink(path)
+
+
+@contextmanager
+def _ends_are_interruptions() -> Iterator[None]:
+    """Raise Interrupted for SIGTERM and SIGHUP, so that what was written is not left unsaid."""
+    with ExitStack() as stack:
+        with suppress(ValueError):  # only the main thread may
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+                    stack.callback(signal.signal, number, signal.signal(number, _interrupted))
+        yield
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    raise Interrupted(number)
 
 
 @contextmanager

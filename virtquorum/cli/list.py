@@ -88,13 +88,13 @@ def _every(host: Host, *, active: bool, inactive: bool) -> Iterator[Listed]:
 
 
 def _listed(domain: HostDomain) -> Listed:
-    """A domain as it runs, or as its next start takes it; what its record says is believed."""
+    """A domain as it runs, or as its next start takes it; a record that reads is believed."""
     text = domain.text()
     root = text.document.root
     record = Record.of(root)
     wrong = list(troubles(root))
     disks: list[Disk] = []
-    if record is not None and not any(one.kind == "newer" for one in wrong):
+    if record is not None and not any(one.kind in ("newer", "record") for one in wrong):
         disks = [one for one in lift(text, force=True).machine_disks if one.quorums]
     by_target = {one.target: one for one in record.disks} if record is not None else {}
     lowered = [by_target.get(one.name or "") for one in disks]

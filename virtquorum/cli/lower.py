@@ -86,6 +86,7 @@ def command(
         str | None,
         typer.Option(
             "--connect",
+            "-c",
             metavar="URI",
             help="The libvirt to ask for volumes and secrets.",
             show_default=False,

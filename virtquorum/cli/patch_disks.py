@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -133,4 +134,6 @@ def detach(
 
         return detach(domain, target, **options)
 
+    if isnan(timeout):
+        raise typer.BadParameter("--timeout is a number of seconds")
     return made(context.obj, said, plan, seconds=timeout)

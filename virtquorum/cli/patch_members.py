@@ -164,6 +164,15 @@ def remove(
     context: typer.Context,
     quorum: Quorum,
     member: Member,
+    bad: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bad",
+            metavar="MEMBER",
+            help="A member that is known to be bad: of the others enough must be left.",
+            show_default=False,
+        ),
+    ] = None,
     live: Live = False,
     config: Config = False,
     current: Current = False,
@@ -176,6 +185,7 @@ def remove(
     \b
       virtquorum patch web member remove vda 2
       virtquorum patch web member remove vda /c/web.raw --live --config
+      virtquorum patch web member remove vda 3 --bad 0
 
     Exit codes: 0 removed, 1 refused or failed, 2 usage, 3 no such domain, or
     no connection to libvirt.
@@ -190,7 +200,7 @@ def remove(
 
         return remove_member(domain, quorum, member, **options)
 
-    return made(context.obj, said, plan)
+    return made(context.obj, said, plan, bad=bad or ())
 
 
 def reorder(

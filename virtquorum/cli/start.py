@@ -71,7 +71,7 @@ def _is_refused(domain: HostDomain, streams: Streams) -> bool:
     """Whether the images are in the way of a start; what is in the way is said."""
     from virtquorum.check.finding import Severity
     from virtquorum.host.checks import check_images, refused
-    from virtquorum.host.start import lowerings_of, next_start
+    from virtquorum.host.start import lowerings_of, need_off, next_start
 
     lowered = next_start(domain)
     found = lowerings_of(domain, lowered)
@@ -82,5 +82,7 @@ def _is_refused(domain: HostDomain, streams: Streams) -> bool:
         for one in check_images(domain.host.connection, lowered, found)
         if (one.kind, one.severity) != ("placeholder", Severity.WARNING)  # the start mends it
     ]
+    if refused(results):
+        need_off(domain)  # else its own QEMU is who has the images open
     show_results(results, streams)
     return refused(results)

@@ -28,18 +28,28 @@ class Exit(IntEnum):
 class Streams:
     """Standard input, output and error of a command."""
 
-    __slots__ = ("_progress", "err", "input", "out")
+    __slots__ = ("_progress", "err", "input", "is_heard", "out")
 
-    def __init__(self, *, input: BinaryIO, out: TextIO, err: TextIO) -> None:
+    def __init__(self, *, input: BinaryIO, out: TextIO, err: TextIO, is_heard: bool = True) -> None:
         self.input = input
         self.out = out
         self.err = err
+        #: Whether there is an output: what is written to a closed one would be lost.
+        self.is_heard = is_heard
         self._progress = False  # whether there is a line to take away
 
     @classmethod
     def standard(cls) -> Streams:
-        """The process's own."""
-        return cls(input=sys.stdin.buffer, out=sys.stdout, err=sys.stderr)
+        """The process's own, and /dev/null where they are closed (``<&-``)."""
+        is_heard = sys.stdout is not None
+        _take_the_places()
+        if sys.stdin is None:
+            sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - till the process ends
+        if sys.stdout is None:
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        if sys.stderr is None:
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        return cls(input=sys.stdin.buffer, out=sys.stdout, err=sys.stderr, is_heard=is_heard)
 
     def write_bytes(self, data: bytes) -> None:
         """Write bytes to the output as they are."""
@@ -101,3 +111,16 @@ class Streams:
         except (UnicodeEncodeError, LookupError):
             return False
         return True
+
+
+def _take_the_places() -> None:
+    """Open /dev/null as the standard streams that are closed.
+
+    The next file to be opened, an image say, would be one of them otherwise,
+    and programs that are run would write to it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free

@@ -145,10 +145,14 @@ class Step(ABC):
     """A part of a change.
 
     ``title`` completes 'cannot …': 'suspend the guest'.  A step that has
-    ``final`` set is the last that can be undone, until it is done.
+    ``final`` set is the last that can be undone, until it is done.  The guest
+    is paused from one that ``pauses`` to one that ``resumes``: an observer
+    that may be kept waiting, as by a terminal, says nothing meanwhile.
     """
 
     final: bool = False
+    pauses: bool = False
+    resumes: bool = False
 
     @property
     @abstractmethod

@@ -7,6 +7,7 @@ as it is until its next start.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from virtquorum.errors import EditError, HostError, LoweredError, TranslationError
 from virtquorum.host.change import Plan
@@ -22,11 +23,14 @@ from virtquorum.host.kept import with_kept
 from virtquorum.host.owner import qemu_owner
 from virtquorum.host.placeholders import Placeholders
 from virtquorum.host.sizes import quorum_size
+from virtquorum.host.taken import own_files
 from virtquorum.model.node import Node, node
 from virtquorum.qemu.provided import Provided
 from virtquorum.stock.lift import is_lowered, lift
 from virtquorum.stock.lower import kept_files, with_lowerings
 from virtquorum.stock.lowering import lowerings
+from virtquorum.stock.place import behind
+from virtquorum.xml.layout import joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,10 +63,11 @@ class InvalidError(HostError):
 class Definition(Node):
     """A definition before it is made.
 
-    ``domain`` is the quorum domain, ``lowered`` what libvirt is handed, and
-    ``existing`` the domain whose definition it takes the place of.  ``lost``
-    are sentences on what goes with that; ``notes`` are worth knowing;
-    ``findings`` are what the rules say that does not stop it.
+    ``domain`` is the quorum domain, ``lowered`` what libvirt is handed (a
+    first definition gets a UUID as well, if it has none), and ``existing`` the
+    domain whose definition it takes the place of.  ``lost`` are sentences on
+    what goes with that; ``notes`` are worth knowing; ``findings`` are what the
+    rules say that does not stop it.
     """
 
     domain: Domain
@@ -104,15 +109,13 @@ def plan_definition(
         host.need_qemu()
     existing = _existing(host, new)
     old = existing.text(inactive=True) if existing is not None else None
+    uuid = existing.uuid if existing is not None else _text(root, "uuid") or str(uuid4())
     given = provided or Provided(lookup=host.lookup)
-    made = lowerings(
-        new,
-        directory=directory or host.placeholder_directory,
-        files={**placeholder_files(domain), **placeholder_files(old)},
-        provided=with_kept(given, old) if old is not None else given,
-    )
+    known = {**placeholder_files(domain), **placeholder_files(old)}
+    files, others = own_files(host, new, uuid, known, directory) if disks else ({}, [])
+    made = lowerings(new, files=files, provided=with_kept(given, old) if old is not None else given)
     lowered = with_lowerings(new, made)
-    steps, notes = _steps(host, new, lowered, made, existing, old)
+    steps, notes = _steps(host, new, lowered, uuid, made, existing, old)
     name = new.domain_name or ""
     return Definition(
         domain=new,
@@ -120,7 +123,7 @@ def plan_definition(
         lowerings=tuple(made),
         existing=existing,
         lost=tuple(_lost(existing, old, new)),
-        notes=(*notes, *_running(existing)),
+        notes=(*others, *notes, *_running(existing)),
         findings=findings,
         plan=Plan(title=f"define '{name}'", domain=name, steps=tuple(steps)),
         host=host,
@@ -200,15 +203,28 @@ def _text(root: Element, name: str) -> str:
     return next((one.text.strip() for one in root.elements(name)), "")
 
 
+def _with_uuid(lowered: Domain, uuid: str) -> str:
+    """The XML of a domain, without a declaration, and with a UUID."""
+    document = lowered.document
+    root, data = document.root, document.data
+    behind_root = len(data) - root.stop
+    if not _text(root, "uuid"):
+        empty = [(one.start, one.stop, "") for one in root.elements("uuid")]
+        data = joined(data, [behind(root.elements("name")[0], f"<uuid>{uuid}</uuid>"), *empty])
+    return data[root.start : len(data) - behind_root].decode("utf-8")
+
+
 def _steps(
     host: Host,
     new: Domain,
     lowered: Domain,
+    uuid: str,
     made: Sequence[Lowering],
     existing: HostDomain | None,
     old: Domain | None,
 ) -> tuple[list[Step], list[str]]:
     placeholders = Placeholders(host)
+    kept_already = set(placeholder_files(old).values())
     notes: list[str] = []
     steps: list[Step] = []
     for path, data in {path: data for one in made for path, data in one.built.files}.items():
@@ -223,13 +239,14 @@ def _steps(
                 f"disk '{one.disk.name}': its size is not known here, so 'virsh domblkinfo' will "
                 "show another one; the guest sees the right one"
             )
-        steps.append(MakePlaceholder(placeholders, one.file, size))
+        steps.append(MakePlaceholder(placeholders, one.file, size, kept=one.file in kept_already))
     name = new.domain_name or ""
     before = old.formatted().text if old is not None else ""
     shown = difference(before, lowered.formatted().text, name)
-    root = lowered.document.root
-    xml = lowered.document.data[root.start : root.stop].decode("utf-8")  # without a declaration
-    steps.append(Define(host, name, xml, existing, shown))
+    planned = (
+        old.text if existing is not None and existing.is_persistent and old is not None else None
+    )
+    steps.append(Define(host, name, _with_uuid(lowered, uuid), uuid, planned, shown))
     steps.append(VerifyDefinition(host, name, [one.disk for one in made]))
     gone, kept = _without_use(existing, old, lowered)
     steps += [RemovePlaceholder(placeholders, path) for path in gone]

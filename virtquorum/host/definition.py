@@ -7,7 +7,7 @@ import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from virtquorum.errors import HostError, LoweredError
+from virtquorum.errors import HostError, LibvirtError, LoweredError
 from virtquorum.host.change import Asked, Step, Text
 from virtquorum.host.connection import asking
 
@@ -32,6 +32,10 @@ __all__ = [
 
 #: VIR_DOMAIN_DEFINE_VALIDATE: libvirt holds it against its own grammar first.
 _VALIDATE = 1
+#: VIR_DOMAIN_UNDEFINE_KEEP_NVRAM and KEEP_TPM: the newest libvirts have both, other drivers none.
+_KEEPING = (8 | 64, 8, 0)
+#: libvirt's VIR_ERR_NO_SUPPORT, VIR_ERR_INVALID_ARG: it knows no such flag.
+_NO_FLAG = (3, 8)
 
 
 def difference(old: str, new: str, about: str) -> str:
@@ -43,13 +47,20 @@ def difference(old: str, new: str, about: str) -> str:
 
 
 class MakePlaceholder(Step):
-    """Make a placeholder, or give one that is there the quorum's size."""
+    """Make a placeholder, or give one that is there the quorum's size.
 
-    def __init__(self, placeholders: Placeholders, path: str, size: int | None) -> None:
+    One that is ``kept`` a definition has already.
+    """
+
+    def __init__(
+        self, placeholders: Placeholders, path: str, size: int | None, *, kept: bool = False
+    ) -> None:
         self.placeholders = placeholders
         self.path = path
         self.size = size
-        self._is_new = placeholders.state(path) != "there"
+        self.kept = kept
+        self._is_new = False
+        self._directories: list[str] = []
 
     @property
     def title(self) -> str:
@@ -59,12 +70,16 @@ class MakePlaceholder(Step):
 
     def do(self, course: Course) -> None:
         """Make it."""
-        self.placeholders.make(self.path, self.size)
+        self._directories = self.placeholders.missing_directories(self.path)
+        self._is_new = self.placeholders.make(self.path, self.size, kept=self.kept)
 
     def undo(self) -> None:
-        """Remove it if it was not there."""
+        """Remove it if this step has made it and no domain names it, and its directory."""
         if self._is_new:
             self.placeholders.remove(self.path)
+        for directory in self._directories:
+            with suppress(OSError):  # somebody else has made something in it
+                os.rmdir(directory)
 
 
 class RemovePlaceholder(Step):
@@ -102,8 +117,7 @@ class WriteFile(Step):
         self.owner = owner
         self._data = data
         self._before: bytes | None = None
-        with suppress(FileNotFoundError, PermissionError), open(path, "rb") as file:
-            self._before = file.read()
+        self._is_written = False
 
     @property
     def title(self) -> str:
@@ -112,15 +126,33 @@ class WriteFile(Step):
 
     def do(self, course: Course) -> None:
         """Write it, wholly or not at all."""
+        self._before = self._read()
         self._write(self._data)
+        self._is_written = True
 
     def undo(self) -> None:
-        """Bring back what was in it, or remove it."""
+        """Bring back what was in it, or remove it, unless somebody else has written it since."""
+        if not self._is_written or self._read() != self._data:
+            return
         if self._before is not None:
             self._write(self._before)
         else:
             with suppress(FileNotFoundError):
                 os.unlink(self.path)
+
+    def _read(self) -> bytes | None:
+        """What is in it, None where it is not there."""
+        try:
+            with open(self.path, "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._failed("read", error) from None
+
+    def _failed(self, what: str, error: OSError) -> HostError:
+        said = (error.strerror or str(error)).lower()
+        return HostError(f"'{self.path}' cannot be {what}: {said}")
 
     def _write(self, data: bytes) -> None:
         try:
@@ -136,26 +168,29 @@ class WriteFile(Step):
                     os.unlink(temporary)
                 raise
         except OSError as error:
-            said = (error.strerror or str(error)).lower()
-            raise HostError(f"'{self.path}' cannot be written: {said}") from None
+            raise self._failed("written", error) from None
 
 
 class Define(Step):
     """Hand libvirt another definition of a domain, or a domain's first one.
 
-    ``shown`` is what a dry run shows of it.
+    ``xml`` has the ``uuid``; ``planned`` is the definition that the change
+    was planned on, None where there was none.  ``shown`` is what a dry run
+    shows of it.
     """
 
     def __init__(
-        self, host: Host, name: str, xml: str, existing: HostDomain | None, shown: str
+        self, host: Host, name: str, xml: str, uuid: str, planned: str | None, shown: str
     ) -> None:
         self.host = host
         self.name = name
         self.xml = xml
+        self.uuid = uuid
         self.shown = shown
+        self._planned = planned
         self._old: str | None = None
-        if existing is not None and existing.is_persistent:
-            self._old = existing.text(inactive=True, secure=True).text
+        self._is_defined = False
+        self._made: str | None = None
 
     @property
     def title(self) -> str:
@@ -168,20 +203,60 @@ class Define(Step):
         return (Text(text=self.shown),) if self.shown else (Asked(call=f"define {self.name}"),)
 
     def do(self, course: Course) -> None:
-        """Define it; libvirt validates it before."""
+        """Define it; libvirt validates it before.
+
+        Raises HostError if the definition is not the one any more on which
+        this was planned.
+        """
+        found = self._found()
+        if (found.text(inactive=True).text if found is not None else None) != self._planned:
+            was = "changed" if self._planned is not None else "defined"
+            raise HostError(
+                f"somebody else has {was} the domain '{self.name}' meanwhile; look at it, and try "
+                "again"
+            )
+        if found is not None:
+            self._old = found.text(inactive=True, secure=True).text
         with asking(f"domain '{self.name}'"):
             self.host.connection.defineXMLFlags(self.xml, _VALIDATE)
+            self._is_defined = True
+        self._made = self._text(self._found())
 
     def undo(self) -> None:
-        """Define what was before, or undefine it."""
-        if self._old is not None:
-            with asking(f"domain '{self.name}'"):
-                self.host.connection.defineXMLFlags(self._old, 0)
+        """Define what was before, or undefine it, if the definition is the one made here."""
+        found = self._found()  # raises where libvirt does not answer, so nobody knows
+        if not self._is_defined:
             return
-        found = self.host.domain_of_definition(self.name, None)
-        if found is not None and found.is_persistent:
-            with asking(found.where):
-                found.handle.undefine()
+        now = self._text(found)
+        if now == self._old:
+            return
+        if self._made is not None and now != self._made:
+            raise HostError(f"somebody else has changed the definition of '{self.name}' since")
+        with asking(f"domain '{self.name}'"):
+            if self._old is not None:
+                self.host.connection.defineXMLFlags(self._old, 0)
+        if self._old is None and found is not None:
+            _undefine(found)
+
+    def _found(self) -> HostDomain | None:
+        """The domain, if it has a definition."""
+        found = self.host.domain_of_definition(None, self.uuid)
+        return found if found is not None and found.is_persistent else None
+
+    def _text(self, found: HostDomain | None) -> str | None:
+        return found.text(inactive=True, secure=True).text if found is not None else None
+
+
+def _undefine(domain: HostDomain) -> None:
+    """Take a definition away and nothing else: NVRAM and TPM state may have been there before."""
+    for flags in _KEEPING:
+        try:
+            with asking(domain.where):
+                domain.handle.undefineFlags(flags)
+            return
+        except LibvirtError as error:
+            if error.code not in _NO_FLAG or not flags:
+                raise
 
 
 class VerifyDefinition(Step):

@@ -72,7 +72,14 @@ def unfilled(
         if look.after[name]["driver"] in _OF_ONE_CONTENT:
             for child in children_of(look.after[name]):
                 (rest if look.has_data(child) else targets).append(child)
+    names = {name_of(one) for one in old}
     for target in targets:
+        if target in names:
+            raise HostError(
+                f"domain '{domain}': the new member's node would be called '{target}', as one is "
+                "that is open, and both are open while it is copied to; leave its nodename out, or "
+                "choose another"
+            )
         reached |= look.below(target)
     hidden = [name for name in look.members() if name not in reached and not look.has_data(name)]
     late = {name_of(one) for one in between.late}

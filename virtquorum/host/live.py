@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from virtquorum.errors import HostError, LibvirtError
+from virtquorum.errors import HostError, LibvirtError, MonitorError
 from virtquorum.host.author import this_process
 from virtquorum.host.change import Asked, Step
 from virtquorum.host.intent import NAMESPACE, Flat, Intention
 from virtquorum.json_text import json_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from virtquorum.host.change import Action, Course
     from virtquorum.host.intent import Intent, Kind
     from virtquorum.host.monitor import Monitor
     from virtquorum.json_text import Json
 
-__all__ = ["Clear", "LiveStep", "Resume", "Suspend", "Write", "is_running"]
+__all__ = ["BEGINNING", "Clear", "LiveStep", "Resume", "Suspend", "Write", "is_running"]
 
+#: A node that is there while a change looks whether it may begin, so that no other one does.
+BEGINNING: Final = "vq-beginning"
 #: libvirt's virDomainState.
 _RUNNING: Final = 1
 _PAUSED: Final = 3
@@ -64,7 +69,11 @@ class LiveStep(Step):
 
 
 class Write(LiveStep):
-    """Write down what is going to be changed."""
+    """Write down what is going to be changed, if all is still as it was when that was planned.
+
+    ``checks`` raise HostError for what is not.  QEMU takes a node's name once,
+    so of two changes that begin together one is refused.
+    """
 
     words = "write down what is going to be changed"
 
@@ -76,7 +85,9 @@ class Write(LiveStep):
         self.intention = Intention.of(kind, alias, ran=False, old=old, new=new)
         #: What else changes, for whoever finds the note: see Intention.
         self.more: dict[str, Json] = {}
-        self._is_ours = True
+        self.checks: list[Callable[[], None]] = []
+        self._is_ours = False
+        self._is_alone = False
 
     @property
     def actions(self) -> tuple[Action, ...]:
@@ -85,13 +96,41 @@ class Write(LiveStep):
 
     def do(self, course: Course) -> None:
         """Write it; refuse where there is a note of a change that was cut short."""
-        found = self.intent.read()
-        self._is_ours = found is None
-        if found is not None:
+        with self._alone():
+            found = self.intent.read()
+            if found is not None:
+                raise HostError(
+                    f"domain '{self.monitor.name}': a change of the disk '{found.alias}' was begun "
+                    "and is not finished; wait for it, or run 'virtquorum doctor "
+                    f"{self.monitor.name}'"
+                )
+            for check in self.checks:
+                check()
+            self._is_ours = True
+            self._write()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other change begins meanwhile; raises HostError where one does."""
+        node: dict[str, Json] = {"driver": "null-co", "node-name": BEGINNING}
+        self._is_alone = True
+        try:
+            self.monitor.command("blockdev-add", **node)
+        except MonitorError:
+            self._is_alone = False
             raise HostError(
-                f"domain '{self.monitor.name}': a change of the disk '{found.alias}' was begun and "
-                f"is not finished; wait for it, or run 'virtquorum doctor {self.monitor.name}'"
-            )
+                f"domain '{self.monitor.name}': another change of its disks begins just now; try "
+                f"again, or run 'virtquorum doctor {self.monitor.name}' if this is said again"
+            ) from None
+        yield
+        self._end_alone()
+
+    def _end_alone(self) -> None:
+        if self._is_alone and BEGINNING in self.monitor.nodes():
+            self.monitor.command("blockdev-del", **{"node-name": BEGINNING})
+        self._is_alone = False
+
+    def _write(self) -> None:
         kept = self.intention
         ran = is_running(self.monitor)
         self.intention = Intention(
@@ -107,6 +146,7 @@ class Write(LiveStep):
 
     def bring_back(self) -> None:
         """Take our note away, and no other."""
+        self._end_alone()
         if self._is_ours:
             self.intent.clear()
 
@@ -134,6 +174,7 @@ class Suspend(LiveStep):
     """Pause the guest, if it runs."""
 
     words = "pause the guest"
+    pauses = True
 
     def __init__(self, monitor: Monitor) -> None:
         super().__init__(monitor)
@@ -161,6 +202,7 @@ class Resume(LiveStep):
 
     words = "let the guest run again"
     final = True
+    resumes = True
 
     def __init__(self, monitor: Monitor, suspend: Suspend) -> None:
         super().__init__(monitor)

@@ -17,8 +17,9 @@ from virtquorum.host.author import this_process
 from virtquorum.host.change import Asked, Text
 from virtquorum.host.compare import Difference, name_of
 from virtquorum.host.copy import end, job_of, spread_of
-from virtquorum.host.live import Clear, LiveStep, is_running
+from virtquorum.host.live import BEGINNING, Clear, LiveStep, is_running
 from virtquorum.host.nodes import close_node, differences, point, size_of
+from virtquorum.host.plug import ask_out, see_gone
 from virtquorum.host.swap import stand_in
 from virtquorum.model.node import Node, node
 
@@ -59,7 +60,7 @@ def mend(monitor: Monitor, intent: Intent, recorded: Recorded | None = None) -> 
         return None
     is_running(monitor)
     old, new = intention.graphs
-    goal = _goal(monitor, intention, old, new)
+    goal = _goal(monitor, intention, new)
     wanted = (old if goal == "old" else new) or []
     more = recorded(goal, intention) if recorded is not None else ()
     steps = mending_steps(monitor, intent, intention, wanted, more)
@@ -76,37 +77,41 @@ def mending_steps(
 ) -> list[Step]:
     """The steps that give a disk a graph, whatever is there, and take the note away."""
     steps: list[Step] = [_Job(monitor, intention)]
+    gone: list[Step] = []
     if wanted and differences(monitor, intention.alias, wanted):
         steps.append(_Rebuild(monitor, intention, wanted))
+    if not wanted and intention.alias in monitor.devices():
+        steps.append(_TakeOut(monitor, intention))
+        gone.append(_Gone(monitor, intention))
     return [
         *steps,
         *recorded,
         _Resume(monitor, ran=intention.ran),
+        *gone,
         _Tidy(monitor, intention, wanted),
         Clear(monitor, intent),
     ]
 
 
-def _goal(
-    monitor: Monitor,
-    intention: Intention,
-    old: Sequence[Options] | None,
-    new: Sequence[Options] | None,
-) -> Goal:
+def _goal(monitor: Monitor, intention: Intention, new: Sequence[Options] | None) -> Goal:
     """The state that is there already, or is the nearer one."""
     is_there = intention.alias in monitor.devices()
     match intention.kind:
         case "attach":
             # Nobody but the guest can take a device out again; the quorum was opened before it.
-            return "new" if is_there else "old"
+            return "new" if is_there and _is_open(monitor, new or []) else "old"
         case "detach":
             return "old" if is_there else "new"
         case "swap":
-            assert old is not None
             assert new is not None
-            if not differences(monitor, intention.alias, old):
-                return "old"
+            # What QEMU does not show may differ between them; then the change is made.
             return "old" if differences(monitor, intention.alias, new) else "new"
+
+
+def _is_open(monitor: Monitor, new: Sequence[Options]) -> bool:
+    """Whether a disk that was plugged in can be pointed at its graph."""
+    there = monitor.nodes()
+    return all(name_of(one) in there for one in new) and new[-1].get("read-only") is not True
 
 
 class _MendingStep(LiveStep):
@@ -160,6 +165,7 @@ class _Rebuild(_MendingStep):
     """Build a graph below the disk anew, of what there is of it and what there is not."""
 
     words = "build the disk's graph anew"
+    pauses = True
 
     def __init__(self, monitor: Monitor, intention: Intention, wanted: Sequence[Options]) -> None:
         super().__init__(monitor, intention)
@@ -174,12 +180,27 @@ class _Rebuild(_MendingStep):
         )
 
     def do(self, course: Course) -> None:
-        """Pause the guest, point its disk at the stand-in, and build; raises HostError."""
+        """Pause the guest, point its disk at the stand-in, and build; raises HostError.
+
+        A guest that was paused for it runs again if its disk has still what it had.
+        """
         monitor, alias = self.monitor, self.intention.alias
         if not differences(monitor, alias, self.wanted):
             return  # with the job went what was in the way
-        if is_running(monitor):
+        before = monitor.needed_frontend(alias).node
+        ran = is_running(monitor)
+        if ran:
             monitor.asked("suspend", monitor.domain.suspend)
+        try:
+            self._build()
+        except HostError:
+            if ran and before is not None and before in monitor.nodes():
+                point(monitor, alias, before)
+                monitor.asked("resume", monitor.domain.resume)
+            raise
+
+    def _build(self) -> None:
+        monitor, alias = self.monitor, self.intention.alias
         frontend = monitor.needed_frontend(alias)
         if frontend.node is not None and self.intention.kind == "swap":
             size = size_of(monitor.nodes(), frontend.node, monitor.name)
@@ -200,11 +221,33 @@ class _Rebuild(_MendingStep):
             raise HostError(f"domain '{monitor.name}': {'; '.join(found)}")
 
 
+class _TakeOut(_MendingStep):
+    """Ask the guest for a disk that was plugged in, and whose quorum there is not."""
+
+    words = "take the empty disk out of the guest"
+
+    def do(self, course: Course) -> None:
+        """Ask for it."""
+        if self.intention.alias in self.monitor.devices():
+            ask_out(self.monitor, self.intention.alias)
+
+
+class _Gone(_MendingStep):
+    """Wait until the guest has let go of it."""
+
+    words = "wait until the guest has let go of the empty disk"
+
+    def do(self, course: Course) -> None:
+        """Wait; raises StillThereError where the guest does not answer."""
+        see_gone(self.monitor, self.intention.alias)
+
+
 class _Resume(LiveStep):
     """Let the guest run, if it ran before the change."""
 
     words = "let the guest run again, if it ran"
     final = True
+    resumes = True
 
     def __init__(self, monitor: Monitor, *, ran: bool) -> None:
         super().__init__(monitor)
@@ -229,7 +272,7 @@ class _Tidy(_MendingStep):
         """Close it."""
         needed = {name_of(one) for one in self.wanted}
         alias = self.intention.alias
-        brief = {name_of(stand_in(alias, 0)), spread_of(alias)}
+        brief = {BEGINNING, name_of(stand_in(alias, 0)), spread_of(alias)}
         close_all(self.monitor, (_names(self.intention) | brief) - needed)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AddObjects",
     "CloseNodes",
+    "Look",
     "OpenNodes",
     "Point",
     "RemoveObjects",
@@ -33,10 +34,13 @@ __all__ = [
     "differences",
     "point",
     "size_of",
+    "unchanged",
 ]
 
 #: Seconds.
-_MOMENT: Final = 2.0
+_MOMENT: Final = 10.0
+#: Bytes of a file's name that QEMU shows.
+_LONGEST: Final = 4095
 #: A quorum's options that QEMU shows, and what it has for one that was not given.
 _POLICIES: Final[Mapping[str, object]] = {
     "vote-threshold": None,
@@ -111,7 +115,7 @@ class OpenNodes(LiveStep):
         super().__init__(monitor)
         self.nodes = nodes
         self._words = words
-        self._ours: Sequence[Options] = ()
+        self._ours: list[Options] = []
 
     @property
     def title(self) -> str:
@@ -125,16 +129,22 @@ class OpenNodes(LiveStep):
 
     def do(self, course: Course) -> None:
         """Open them all; a node of a name that is taken is refused by QEMU."""
-        taken = self.monitor.nodes().keys() & {name_of(one) for one in self.nodes}
-        if taken:
-            raise HostError(
-                f"domain '{self.monitor.name}': QEMU has a node '{min(taken)}' already; run "
-                f"'virtquorum doctor {self.monitor.name}' if a change was cut short"
-            )
-        self._ours = self.nodes
         for one in self.nodes:
             course.safe_point()
-            self.monitor.command("blockdev-add", **one)
+            self._ours.append(one)
+            try:
+                self.monitor.command("blockdev-add", **one)
+            except MonitorError:
+                self._ours.pop()
+                self._look_for(name_of(one))
+                raise
+
+    def _look_for(self, name: str) -> None:
+        if name in self.monitor.nodes():
+            raise HostError(
+                f"domain '{self.monitor.name}': QEMU has a node '{name}' already; run "
+                f"'virtquorum doctor {self.monitor.name}' if a change was cut short"
+            ) from None
 
     def bring_back(self) -> None:
         """Close those that it opened."""
@@ -164,7 +174,12 @@ class CloseNodes(LiveStep):
 
     def do(self, course: Course) -> None:
         """Close them, the topmost first."""
-        close(self.monitor, self.nodes)
+        for one in reversed(self.nodes):
+            try:
+                close_node(self.monitor, name_of(one))
+            except MonitorError:
+                if name_of(one) in self.monitor.nodes():
+                    raise
 
     def bring_back(self) -> None:
         """Open those again that are closed."""
@@ -192,19 +207,56 @@ def close_node(monitor: Monitor, name: str) -> None:
         monitor.command("blockdev-del", **{"node-name": name})
 
 
+class Look(LiveStep):
+    """Look where QEMU has a disk, while the guest still runs: it is not looked for in the pause.
+
+    ``top`` is the node that it should have, of a ``size`` (bytes); ``path`` is
+    the device's, when it is done.
+    """
+
+    words = "look where QEMU has the disk"
+
+    def __init__(self, monitor: Monitor, alias: str, top: str, size: int) -> None:
+        super().__init__(monitor)
+        self.alias = alias
+        self.top = top
+        self.size = size
+        self.path = ""
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What is looked at."""
+        return (Text(text="qemu: query-block, query-named-block-nodes"),)
+
+    def do(self, course: Course) -> None:
+        """Raise HostError for a disk that is at another node, or of another size."""
+        found = self.monitor.needed_frontend(self.alias)
+        size = size_of(self.monitor.nodes(), self.top, self.monitor.name)
+        if found.node != self.top or size != self.size:
+            raise HostError(
+                f"domain '{self.monitor.name}': the disk '{self.alias}' is at '{found.node}' and "
+                f"has {size} bytes, not at '{self.top}' with {self.size}"
+            )
+        self.path = found.path
+
+
 class Point(LiveStep):
     """Point a disk of the guest at another node.
 
     ``before`` is the node that it has.  QEMU 7.2 aborts when a disk is pointed
     at the node that it has already, and it takes one of another size without
-    a word, so both are looked at first.
+    a word, so both are looked at first; the size if it ``measures`` that.
     """
 
-    def __init__(self, monitor: Monitor, alias: str, before: str, after: str) -> None:
+    def __init__(
+        self, monitor: Monitor, look: Look, before: str, after: str, *, measures: bool
+    ) -> None:
         super().__init__(monitor)
-        self.alias = alias
+        self.look = look
+        self.alias = look.alias
         self.before = before
         self.after = after
+        self.measures = measures
 
     @property
     def title(self) -> str:
@@ -219,8 +271,14 @@ class Point(LiveStep):
         return (MonitorCommand(command=command("qom-set", {**arguments})),)
 
     def do(self, course: Course) -> None:
-        """Point it, and look whether it is."""
-        point(self.monitor, self.alias, self.after)
+        """Point it; raises HostError where the sizes differ."""
+        monitor, path = self.monitor, self.look.path
+        if monitor.command("qom-get", path=path, property="drive") == self.after:
+            return
+        if self.measures:
+            size = size_of(monitor.nodes(), self.after, monitor.name)
+            _see_size(monitor, self.alias, self.look.size, self.after, size)
+        monitor.command("qom-set", path=path, property="drive", value=self.after)
 
     def bring_back(self) -> None:
         """Point it back, if it is not there."""
@@ -234,15 +292,19 @@ def point(monitor: Monitor, alias: str, name: str) -> None:
         return
     nodes = monitor.nodes()
     sizes = [size_of(nodes, one, monitor.name) for one in (found.node, name) if one is not None]
-    if len(set(sizes)) > 1:
-        raise HostError(
-            f"domain '{monitor.name}': the disk '{alias}' has {sizes[0]} bytes and the node "
-            f"'{name}' {sizes[1]}; a disk does not change its size under a guest"
-        )
+    _see_size(monitor, alias, sizes[0], name, sizes[-1])
     monitor.command("qom-set", path=found.path, property="drive", value=name)
     if (now := monitor.needed_frontend(alias).node) != name:
         raise HostError(
             f"domain '{monitor.name}': the disk '{alias}' was pointed at '{name}' and is at '{now}'"
+        )
+
+
+def _see_size(monitor: Monitor, alias: str, size: int, name: str, found: int) -> None:
+    if found != size:
+        raise HostError(
+            f"domain '{monitor.name}': the disk '{alias}' has {size} bytes and the node '{name}' "
+            f"{found}; a disk does not change its size under a guest"
         )
 
 
@@ -298,12 +360,22 @@ def differences(monitor: Monitor, alias: str, nodes: Sequence[Options]) -> list[
     return found + _edge_differences(monitor, nodes)
 
 
+def unchanged(monitor: Monitor, alias: str, nodes: Sequence[Options]) -> None:
+    """Raise HostError if a disk has not the graph with which a change of it was planned."""
+    if differences(monitor, alias, nodes):
+        raise HostError(
+            f"domain '{monitor.name}': the disk '{alias}' was changed meanwhile; try again"
+        )
+
+
 def _option_differences(one: Options, seen: Mapping[str, Any]) -> list[str]:
     """What of a node's options QEMU shows, and has otherwise."""
     expected: dict[str, object] = {}
     shown: dict[str, object] = {}
     if "read-only" in one:
         expected["read-only"], shown["read-only"] = one["read-only"], seen["ro"]
+    if (place := _place(one)) is not None and "json:" not in seen["file"]:
+        expected["place"], shown["place"] = place, seen["file"]
     if one["driver"] == "quorum" and (options := _shown_options(seen)) is not None:
         for key, default in _POLICIES.items():
             expected[key], shown[key] = one.get(key, default), options.get(key, default)
@@ -312,6 +384,19 @@ def _option_differences(one: Options, seen: Mapping[str, Any]) -> list[str]:
         for key, value in expected.items()
         if shown[key] != value
     ]
+
+
+def _place(one: Options) -> str | None:
+    """Where a storage node has its data, as QEMU spells it; None where that is not known here."""
+    server, export = one.get("server"), one.get("export")
+    match one["driver"], server:
+        case (("file" | "host_device" | "host_cdrom"), _):
+            return str(one["filename"])[:_LONGEST]
+        case "nbd", {"type": "inet", "host": host, "port": port} if ":" not in str(host):
+            return f"nbd://{host}:{port}" + (f"/{export}" if export is not None else "")
+        case "nbd", {"type": "unix", "path": path}:
+            return f"nbd+unix://{f'/{export}' if export is not None else ''}?socket={path}"
+    return None
 
 
 def _shown_options(seen: Mapping[str, Any]) -> dict[str, Any] | None:

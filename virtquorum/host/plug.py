@@ -26,6 +26,7 @@ from virtquorum.host.nodes import (
     Verify,
     differences,
     point,
+    unchanged,
 )
 from virtquorum.host.swap import Sizes
 from virtquorum.images.program import Interrupted
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from virtquorum.host.monitor import Monitor
     from virtquorum.host.swap import Side
 
-__all__ = ["Attach", "Detach", "StillThereError", "attach", "detach"]
+__all__ = ["Attach", "Detach", "StillThereError", "ask_out", "attach", "detach", "see_gone"]
 
 #: Seconds that a guest may take to let go of a disk, if nobody says otherwise.
 PATIENCE: Final = 30.0
@@ -78,19 +79,24 @@ def attach(
     Raises HostError where QEMU has such a disk, or a vote cannot be won.
     """
     is_running(monitor)
-    if alias in monitor.devices():
-        raise HostError(
-            f"domain '{monitor.name}': there is a disk with the alias '{alias}' already"
-        )
+    released = _Released(monitor, alias)
+    released.look()
     check_votes(monitor.name, (), new.nodes, ())
+    if new.nodes[-1].get("read-only") is True:
+        raise HostError(
+            f"domain '{monitor.name}': QEMU plugs no read-only quorum into a guest that runs; "
+            "leave out <readonly/>, or add it to the definition, with --config, for the next start"
+        )
     suspend, plugged = Suspend(monitor), Attach(monitor, alias, xml)
     objects = [AddObjects(monitor, new.objects)] if new.objects else []
+    write = Write(monitor, intent, "attach", alias, None, list(new.nodes))
+    write.checks.append(released.look)
     return (
-        Write(monitor, intent, "attach", alias, None, list(new.nodes)),
+        write,
         *objects,
         OpenNodes(monitor, new.nodes, "open the quorum"),
         Sizes(monitor, new.nodes),
-        _Released(monitor, alias),
+        released,
         suspend,
         plugged,
         _PointNew(monitor, alias, new.top),
@@ -124,8 +130,10 @@ def detach(
         )
     gone = [one.id for one in old.objects if one.id not in kept_objects]
     objects = [RemoveObjects(monitor, gone)] if gone else []
+    write = Write(monitor, intent, "detach", alias, list(old.nodes), None)
+    write.checks.append(lambda: unchanged(monitor, alias, old.nodes))
     return (
-        Write(monitor, intent, "detach", alias, list(old.nodes), None),
+        write,
         Detach(monitor, alias, seconds),
         CloseNodes(monitor, old.nodes, "close the quorum"),
         *objects,
@@ -158,7 +166,7 @@ class Attach(LiveStep):
     def bring_back(self) -> None:
         """Ask for it to be taken out; whether it went is looked at when the guest runs."""
         if self.alias in self.monitor.devices():
-            _ask_out(self.monitor, self.alias)
+            ask_out(self.monitor, self.alias)
 
 
 class _Released(LiveStep):
@@ -172,19 +180,19 @@ class _Released(LiveStep):
 
     def do(self, course: Course) -> None:
         """Look at the devices."""
+        self.look()
+
+    def look(self) -> None:
+        """Raise HostError if there is such a disk."""
         if self.alias in self.monitor.devices():
             raise HostError(
-                f"domain '{self.monitor.name}': there is a disk with the alias '{self.alias}'"
+                f"domain '{self.monitor.name}': there is a disk with the alias '{self.alias}' "
+                "already"
             )
 
     def bring_back(self) -> None:
         """Wait until the placeholder is gone."""
-        if not _is_gone(self.monitor, self.alias, _SHORT_PATIENCE):
-            raise StillThereError(
-                f"the guest has not let go of the empty disk '{self.alias}' that was plugged in; "
-                "it goes when the guest answers, or at the latest when it is reset",
-                alias=self.alias,
-            )
+        see_gone(self.monitor, self.alias)
 
 
 class _PointNew(LiveStep):
@@ -240,7 +248,7 @@ class Detach(LiveStep):
     def do(self, course: Course) -> None:
         """Ask for it, and wait; raises StillThereError if the guest does not let go of it."""
         try:
-            _ask_out(self.monitor, self.alias)
+            ask_out(self.monitor, self.alias)
             is_gone = _is_gone(self.monitor, self.alias, self.seconds, course)
         except (HostError, Interrupted):
             if self.alias in self.monitor.devices():
@@ -263,12 +271,26 @@ class Detach(LiveStep):
         )
 
 
-def _ask_out(monitor: Monitor, alias: str) -> None:
+def ask_out(monitor: Monitor, alias: str) -> None:
+    """Ask a guest to let go of a disk."""
     try:
         monitor.asked("detach a disk", lambda: monitor.domain.detachDeviceAlias(alias, _LIVE))
     except LibvirtError as error:
         if error.code != _NO_DEVICE or alias in monitor.devices():
             raise
+
+
+def see_gone(monitor: Monitor, alias: str) -> None:
+    """Wait until a placeholder that was plugged in by mistake is gone.
+
+    Raises StillThereError for a guest that does not let go of it soon.
+    """
+    if not _is_gone(monitor, alias, _SHORT_PATIENCE):
+        raise StillThereError(
+            f"the guest has not let go of the empty disk '{alias}' that was plugged in; it goes "
+            "when the guest answers, or at the latest when it is reset",
+            alias=alias,
+        )
 
 
 def _is_gone(monitor: Monitor, alias: str, seconds: float, course: Course | None = None) -> bool:

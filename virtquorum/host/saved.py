@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from virtquorum.errors import HostError
 from virtquorum.host.change import Asked, Step
 from virtquorum.host.connection import asking
 from virtquorum.host.kept import with_kept
@@ -48,6 +49,8 @@ class LowerSavedState(Step):
 
     def __init__(self, domain: HostDomain) -> None:
         self.domain = domain
+        self._is_written = False
+        self._made: str | None = None
         saved = saved_domain(domain)
         self._old = saved.text
         self._new = self._old
@@ -71,12 +74,20 @@ class LowerSavedState(Step):
         return (Asked(call=f"managedsave-define {self.domain.name}"),)
 
     def do(self, course: Course) -> None:
-        """Write them."""
+        """Write them; raises HostError if the state is not the one any more that was planned on."""
+        if not self.domain.has_managed_save or saved_domain(self.domain).text != self._old:
+            raise HostError(
+                f"{self.domain.where}: its saved state has changed meanwhile; try again"
+            )
+        self._is_written = True
         self._define(self._new)
+        self._made = saved_domain(self.domain).text
 
     def undo(self) -> None:
-        """Write what was there, if the state is there still."""
-        if self.domain.has_managed_save:
+        """Write what was there, if the state is there still, and the one written here."""
+        if not self._is_written or not self.domain.has_managed_save:
+            return
+        if self._made is None or saved_domain(self.domain).text == self._made:
             self._define(self._old)
 
     def _define(self, xml: str) -> None:

@@ -119,10 +119,15 @@ class Host:
 
     @property
     def placeholder_directory(self) -> str:
-        """Where placeholders are made on this libvirt's machine, if nobody says otherwise."""
+        """Where placeholders are made on this libvirt's machine, if nobody says otherwise.
+
+        '' where that is not known: below the home of a user on another machine.
+        """
         if self.root is not None:
             return os.path.join(self.root, "virtquorum")
         if self.is_session:
+            if not self.is_local:
+                return ""
             home = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
             return os.path.join(home, "libvirt", "virtquorum")
         return _SYSTEM_DIRECTORY

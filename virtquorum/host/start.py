@@ -8,9 +8,12 @@ from virtquorum.errors import HostError
 from virtquorum.host.change import Asked, Plan, Step
 from virtquorum.host.connection import asking
 from virtquorum.host.definition import MakePlaceholder
+from virtquorum.host.nodes import differences
 from virtquorum.host.placeholders import Placeholders
 from virtquorum.host.saved import LowerSavedState, saved_domain, saved_lowerings
 from virtquorum.host.sizes import quorum_size
+from virtquorum.host.undefine import destroy
+from virtquorum.qemu.graph import flat
 from virtquorum.stock.lift import lift
 from virtquorum.xml.record import Record
 
@@ -27,6 +30,7 @@ __all__ = [
     "Start",
     "VerifyDrives",
     "lowerings_of",
+    "need_off",
     "next_start",
     "plan_start",
     "verify_drives",
@@ -43,8 +47,7 @@ def plan_start(domain: HostDomain, *, paused: bool = False) -> Plan:
     guest runs.  Raises HostError for one that runs, LoweredError where
     somebody has changed the lowered domain by hand.
     """
-    if domain.is_active:
-        raise HostError(f"{domain.where} is {domain.state} already")
+    need_off(domain)
     saved = domain.has_managed_save
     steps: list[Step] = []
     lowered = next_start(domain)
@@ -65,30 +68,45 @@ def plan_start(domain: HostDomain, *, paused: bool = False) -> Plan:
     return Plan(title=f"start '{domain.name}'", domain=domain.name, steps=tuple(steps))
 
 
+def need_off(domain: HostDomain) -> None:
+    """Raise HostError for a domain that runs."""
+    if domain.is_active:
+        raise HostError(f"{domain.where} is {domain.state} already")
+
+
 def next_start(domain: HostDomain) -> Domain:
     """What the next start takes: the XML of the saved state if there is one, or the definition."""
     return saved_domain(domain) if domain.has_managed_save else domain.text(inactive=True)
 
 
 def _placeholders(domain: HostDomain, record: Record) -> Iterator[Step]:
-    """Make those that are missing, and give those of another size the quorum's."""
+    """Make those that are missing, and give those of another size the quorum's.
+
+    What is wrong with one that nobody here may look at libvirt says at the start.
+    """
     placeholders = Placeholders(domain.host)
     for one in record.disks:
+        state = placeholders.state(one.file)
+        if state == "unknown":
+            continue
         size = quorum_size(domain.host, one.disk)
-        if placeholders.state(one.file) != "there" or not placeholders.has_size(one.file, size):
-            yield MakePlaceholder(placeholders, one.file, size)
+        if state not in ("there", "blank") or not placeholders.has_size(one.file, size):
+            yield MakePlaceholder(placeholders, one.file, size, kept=True)
 
 
 class Start(Step):
     """Start a domain, paused; one with a saved state goes on as it was saved.
 
-    The undo destroys it; with a saved state it is saved again.
+    The undo destroys it; with a saved state it is saved again.  A guest that
+    somebody else has started meanwhile is left alone.
     """
 
     def __init__(self, domain: HostDomain, *, saved: bool, paused: bool) -> None:
         self.domain = domain
         self.saved = saved
         self.paused = paused
+        self._is_started = False
+        self._id: int | None = None
 
     @property
     def title(self) -> str:
@@ -105,19 +123,32 @@ class Start(Step):
         return 0 if self.saved and not self.paused else _PAUSED
 
     def do(self, course: Course) -> None:
-        """Start it."""
-        with asking(self.domain.where):
-            self.domain.handle.createWithFlags(self._flags)
+        """Start it; raises HostError where somebody else has done so, or has saved it."""
+        domain = self.domain
+        need_off(domain)
+        if domain.has_managed_save != self.saved:
+            has = "no saved state any more" if self.saved else "a saved state now"
+            raise HostError(f"{domain.where} has {has}; try again")
+        with asking(domain.where):
+            domain.handle.createWithFlags(self._flags)
+            self._is_started = True
+            self._id = int(domain.handle.ID())  # a daemon tells it with the start: it is ours
 
     def undo(self) -> None:
-        """Destroy it if it runs, or save it again."""
-        if not self.domain.is_active:
+        """Destroy what was started here, or save it again."""
+        now = self._now()  # raises where libvirt does not answer, so nobody knows
+        if not self._is_started or now is None or self._id not in (None, now):
             return
-        with asking(self.domain.where):
-            if self.saved:
+        if self.saved:
+            with asking(self.domain.where):
                 self.domain.handle.managedSave(0)
-            else:
-                self.domain.handle.destroy()
+        else:
+            destroy(self.domain)
+
+    def _now(self) -> int | None:
+        """The number of the domain that runs; the handle may remember an older one."""
+        found = self.domain.host.domain_of_definition(None, self.domain.uuid)
+        return found.id if found is not None else None
 
 
 class VerifyDrives(Step):
@@ -167,12 +198,15 @@ class Resume(Step):
 
 
 def verify_drives(domain: HostDomain) -> None:
-    """Raise HostError unless each quorum disk's device reads and writes its quorum."""
-    record = Record.of(domain.text().document.root)
+    """Raise HostError unless each disk's device has its quorum, and that is as it is recorded.
+
+    Members, their order, threshold and policies are looked at in QEMU.
+    """
+    text = domain.text()
+    record = Record.of(text.document.root)
     if record is None:
         raise HostError(f"{domain.where}: its live XML has no record of quorum disks")
     monitor = domain.monitor
-    nodes = monitor.nodes()
     for one in record.disks:
         frontend = monitor.needed_frontend(one.alias)
         if frontend.node != one.drive:
@@ -181,8 +215,12 @@ def verify_drives(domain: HostDomain) -> None:
                 f"{domain.where}: the guest's disk '{one.target}' has {has} and not its quorum "
                 f"'{one.drive}'"
             )
-        if one.drive not in nodes:
-            raise HostError(f"{domain.where}: QEMU has no node '{one.drive}'")
+    for made in saved_lowerings(domain, text):
+        if found := differences(monitor, made.alias, tuple(flat(made.built.top))):
+            raise HostError(
+                f"{domain.where}: QEMU has the disk '{made.disk.name}' otherwise than it is "
+                f"recorded: {'; '.join(found)}"
+            )
 
 
 def lowerings_of(domain: HostDomain, lowered: Domain) -> list[Lowering]:

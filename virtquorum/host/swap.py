@@ -22,12 +22,14 @@ from virtquorum.host.live import Clear, LiveStep, Resume, Suspend, Write, is_run
 from virtquorum.host.nodes import (
     AddObjects,
     CloseNodes,
+    Look,
     OpenNodes,
     Point,
     RemoveObjects,
     Verify,
     differences,
     size_of,
+    unchanged,
 )
 from virtquorum.model.node import Node, node
 from virtquorum.qemu.graph import flat
@@ -98,10 +100,18 @@ def swap(
     if between.is_empty:
         return tuple(recorded)
     size = size_of(monitor.nodes(), old.top, monitor.name)
+    write = Write(monitor, intent, "swap", alias, list(old.nodes), list(new.nodes))
+    write.checks.append(lambda: unchanged(monitor, alias, old.nodes))
     targets = unfilled(monitor.name, old.nodes, new.nodes, between) if fill else []
-    steps = _Steps(monitor, alias, old, new, between)
+    if targets and old.nodes[-1].get("read-only") is True:
+        raise HostError(
+            f"domain '{monitor.name}': its disk is <readonly/>, so QEMU writes to no new member "
+            "while the guest runs; shut the guest down and change it then, or say --no-copy if "
+            "the image holds the disk's data already"
+        )
+    steps = _Steps(monitor, alias, old, new, between, size)
     return (
-        Write(monitor, intent, "swap", alias, list(old.nodes), list(new.nodes)),
+        write,
         *steps.opened(),
         *steps.swapped(targets, stand_in(alias, size), recorded),
         *steps.tidied(stand_in(alias, size), kept_objects),
@@ -113,13 +123,14 @@ class _Steps:
     """The steps of a swap, in three parts: the guest runs, the guest is paused, the guest runs."""
 
     def __init__(
-        self, monitor: Monitor, alias: str, old: Side, new: Side, between: Difference
+        self, monitor: Monitor, alias: str, old: Side, new: Side, between: Difference, size: int
     ) -> None:
         self.monitor = monitor
         self.alias = alias
         self.old = old
         self.new = new
         self.between = between
+        self.size = size
 
     def opened(self) -> Iterator[Step]:
         """What can be done before: all that may fail should fail here."""
@@ -134,20 +145,22 @@ class _Steps:
     def swapped(
         self, targets: Sequence[str], between: Options, recorded: Sequence[Step]
     ) -> Iterator[Step]:
-        """The pause."""
+        """The pause, and what comes right before it."""
         monitor, alias = self.monitor, self.alias
         copy = StartCopy(monitor, self.old.top, targets, alias) if targets else None
         suspend = Suspend(monitor)
+        look = Look(monitor, alias, self.old.top, self.size)
         yield OpenNodes(monitor, [between], "open a stand-in for the quorum")
         if copy is not None:
             yield copy
+        yield look
         yield suspend
         if copy is not None:
             yield EndCopy(monitor, copy)
-        yield Point(monitor, alias, self.old.top, name_of(between))
+        yield Point(monitor, look, self.old.top, name_of(between), measures=False)
         yield CloseNodes(monitor, self.between.closed, "close the quorum as it was")
         yield OpenNodes(monitor, self.between.late, "open the quorum as it shall be")
-        yield Point(monitor, alias, name_of(between), self.new.top)
+        yield Point(monitor, look, name_of(between), self.new.top, measures=True)
         yield from recorded
         yield Verify(monitor, alias, self.new.nodes)
         yield Resume(monitor, suspend)

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from virtquorum.host.change import Action, Course
     from virtquorum.host.domain import HostDomain
 
-__all__ = ["Undefine", "live_placeholders", "plan_undefine", "remove_placeholders", "runs"]
+__all__ = [
+    "Undefine",
+    "destroy",
+    "live_placeholders",
+    "plan_undefine",
+    "remove_placeholders",
+    "runs",
+]
 
 #: virDomainUndefineFlagsValues, by the words of virsh's options.
 FLAGS = {
@@ -29,7 +36,8 @@ FLAGS = {
     "tpm": 32,
     "keep-tpm": 64,
 }
-_NO_DOMAIN = 42
+#: libvirt's VIR_ERR_NO_DOMAIN, VIR_ERR_OPERATION_INVALID: it does not run.
+_NO_DOMAIN, _NOT_RUNNING = 42, 55
 
 
 def plan_undefine(domain: HostDomain, options: Iterable[str] = ()) -> Plan:
@@ -47,21 +55,19 @@ def plan_undefine(domain: HostDomain, options: Iterable[str] = ()) -> Plan:
     if not domain.is_active:
         placeholders = Placeholders(domain.host)
         files = placeholder_files(domain.text(inactive=True))
-        others = _files_of_others(domain) if files else set()
-        steps += [
-            RemovePlaceholder(placeholders, path) for path in files.values() if path not in others
-        ]
+        steps += [RemovePlaceholder(placeholders, path) for path in files.values()]
     return Plan(title=f"undefine '{domain.name}'", domain=domain.name, steps=tuple(steps))
 
 
 class Undefine(Step):
-    """Take a definition away; the undo defines it again."""
+    """Take a definition away; the undo defines it again, unless somebody else has taken it."""
 
     final = True
 
     def __init__(self, domain: HostDomain, options: Iterable[str]) -> None:
         self.domain = domain
         self.options = tuple(options)
+        self._was_there = True
         self._old = domain.text(inactive=True, secure=True).text
 
     @property
@@ -80,26 +86,20 @@ class Undefine(Step):
         flags = 0
         for one in self.options:
             flags |= FLAGS[one]
-        with asking(self.domain.where):
-            self.domain.handle.undefineFlags(flags)
+        try:
+            with asking(self.domain.where):
+                self.domain.handle.undefineFlags(flags)
+        except LibvirtError as error:
+            self._was_there = error.code != _NO_DOMAIN
+            raise
 
     def undo(self) -> None:
         """Define it again if it is gone."""
         domain = self.domain
         found = domain.host.domain_of_definition(None, domain.uuid)
-        if found is None or not found.is_persistent:
+        if self._was_there and (found is None or not found.is_persistent):
             with asking(domain.where):
                 domain.host.connection.defineXMLFlags(self._old, 0)
-
-
-def _files_of_others(domain: HostDomain) -> set[str]:
-    """The placeholders that other domains have."""
-    found: set[str] = set()
-    for other in domain.host.domains():
-        if other.uuid != domain.uuid:
-            found |= set(placeholder_files(other.text(inactive=True)).values())
-            found |= set(placeholder_files(other.text()).values())
-    return found
 
 
 def live_placeholders(domain: HostDomain) -> list[str]:
@@ -113,6 +113,20 @@ def live_placeholders(domain: HostDomain) -> list[str]:
         return list(live.values())
     kept = set(placeholder_files(domain.text(inactive=True)).values())
     return [path for path in live.values() if path not in kept]
+
+
+def destroy(domain: HostDomain, flags: int = 0) -> None:
+    """End a domain that runs; ``flags`` are virDomainDestroyFlagsValues.
+
+    An embedded libvirt may say that it does not run, or is not there, when it
+    has just ended it.  Raises LibvirtError if it runs still.
+    """
+    try:
+        with asking(domain.where):
+            domain.handle.destroyFlags(flags)
+    except LibvirtError as error:
+        if error.code not in (_NO_DOMAIN, _NOT_RUNNING) or runs(domain):
+            raise
 
 
 def remove_placeholders(domain: HostDomain, paths: Iterable[str]) -> list[str]:

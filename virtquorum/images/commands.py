@@ -49,7 +49,7 @@ def copy_command(planned: Planned, path: str, container: str | None = None) -> l
         return None
     driver = planned.found.driver
     assert driver is not None
-    words = ["convert", "-p", "-n"]
+    words = ["convert", "-p", "-n", "-t", "writeback"]  # flushed at the end
     # Else zeros are written: those below may hold something, and what was never
     # written to LUKS is read as noise.
     if planned.backing is None and driver != "luks":

@@ -16,8 +16,10 @@ from virtquorum.stock.lift import lift
 from virtquorum.stock.lowering import Lowering, lowerings
 from virtquorum.stock.place import INDENT, behind, into, is_closed, pad_in
 from virtquorum.stock.placeholder import DIRECTORY
+from virtquorum.xml.document import Element
 from virtquorum.xml.format import escape, format_disk
 from virtquorum.xml.layout import Splice, fitted, indentation, joined, line_end
+from virtquorum.xml.lowered import disk_digest, lowered_tag
 from virtquorum.xml.record import NAMESPACE, QEMU, VERSION, Record, digest, namespace
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
     from virtquorum.model.disk import Disk
     from virtquorum.qemu.qapi import Version
-    from virtquorum.xml.document import Element
     from virtquorum.xml.domain import Domain
 
 __all__ = ["Lowering", "kept_files", "lower", "lowerings", "record_text", "with_lowerings"]
@@ -260,17 +261,16 @@ def _recorded(one: Lowering) -> Iterator[str]:
         words["plugged"] = "yes"
     if one.kept is not None:
         words["kept"] = one.kept
-    spelled = "".join(f" {name}='{escape(value)}'" for name, value in words.items())
-    yield f"<lowered{spelled}>"
-    yield f"{INDENT}{_as_written(one.disk)}"
+    element = one.disk.location
+    text = _as_written(one.disk)
+    yield lowered_tag(words, disk_digest(element if isinstance(element, Element) else text))
+    yield f"{INDENT}{text}"
     yield "</lowered>"
 
 
 def _as_written(disk: Disk) -> str:
     """A disk's own text; that of a disk from elsewhere, as libvirt would write it."""
     element = disk.location
-    document = getattr(element, "document", None)
-    if document is None:
+    if not isinstance(element, Element):
         return format_disk(disk).removesuffix("\n")
-    data: bytes = document.data[element.start : element.stop]  # type: ignore[union-attr]
-    return data.decode("utf-8")
+    return element.document.data[element.start : element.stop].decode("utf-8")

@@ -8,18 +8,19 @@ it was written, is kept in the metadata:
     <metadata>
       <virtquorum xmlns='urn:virtquorum:domain:1.0' version='1' adds='metadata'>
         <lowered target='vda' alias='ua-vq-vda' drive='vq-vda' file='/…/web-vda.placeholder'
-                 arguments='3f2a9c0d1e4b5a67 …'>
+                 arguments='3f2a9c0d1e4b5a67 …' disk='9b1d0c55aa7f1e20'>
           <disk type='quorum' threshold='2'>…</disk>
         </lowered>
       </virtquorum>
     </metadata>
 
 ``arguments`` are digests of the arguments' values, by which ours are told from
-those of others; a disk that was plugged into a running guest has
-``plugged='yes'``, and its nodes came by the monitor.  One that was no quorum
-when the guest was started has no placeholder either: libvirt's XML has its
-former source, and ``kept`` the nodes that libvirt had for that (a JSON list of
-BlockdevOptions).  ``adds`` names the elements, and the declaration
+those of others, and ``disk`` is one of the disk, by which a change of it is
+noticed (``virtquorum.xml.lowered``).  A disk that was plugged into a running
+guest has ``plugged='yes'``, and its nodes came by the monitor.  One that was
+no quorum when the guest was started has no placeholder either: libvirt's XML
+has its former source, and ``kept`` the nodes that libvirt had for that (a JSON
+list of BlockdevOptions).  ``adds`` names the elements, and the declaration
 ``xmlns:qemu``, that were not there before, and ``opens`` those that were there
 as a single tag.
 

@@ -6,6 +6,7 @@ import json
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
+from virtquorum.xml.lowered import is_as_written
 from virtquorum.xml.record import (
     BUSES,
     VERSION,
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
 
 __all__ = ["RULES", "Trouble", "TroubleKind", "is_like_ours", "node_name", "troubles"]
 
-TroubleKind: TypeAlias = Literal["record", "newer", "placeholder", "source", "override", "argument"]
+TroubleKind: TypeAlias = Literal[
+    "record", "newer", "disk", "placeholder", "source", "override", "argument"
+]
 
 #: The rule that speaks of each kind of trouble.
 RULES: Final[dict[TroubleKind, str]] = {
     "record": "VQ601",
     "newer": "VQ602",
+    "disk": "VQ601",
     "placeholder": "VQ603",
     "source": "VQ604",
     "override": "VQ605",
@@ -40,6 +44,7 @@ class Trouble(NamedTuple):
     """What is not as it was written, and what is expected there.
 
     ``kind`` is 'record' (the record itself), 'newer' (a newer version's),
+    'disk' (a disk in it reads well, and is not the one that was written),
     'placeholder' (gone, or without its alias), 'source' (a placeholder with
     another source), 'override' or 'argument'.
     """
@@ -72,6 +77,7 @@ def troubles(domain: Element) -> Iterator[Trouble]:
         )
     yield from _strange(record)
     for one in record.disks:
+        yield from _disk(one)
         yield from _placeholder(record, one)
     yield from _arguments(record)
 
@@ -116,6 +122,18 @@ def _strange(record: Record) -> Iterator[Trouble]:
                 "<lowered target='…' alias='…' drive='…' file='…'> with one quorum disk in it, "
                 "which has this target",
             )
+
+
+def _disk(one: Lowered) -> Iterator[Trouble]:
+    written = one.disk_element
+    if not is_as_written(one.element, written):
+        yield Trouble(
+            "disk",
+            written,
+            f"the quorum disk '{one.target}' in the record was changed by hand, and its arguments "
+            "were not: the guest's quorum is still the one that was written",
+            "the disk as virtquorum wrote it; 'virtquorum edit' and 'patch' change both",
+        )
 
 
 def _placeholder(record: Record, one: Lowered) -> Iterator[Trouble]:

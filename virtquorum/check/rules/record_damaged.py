@@ -19,7 +19,7 @@ __all__ = ["RULE"]
 
 def check(root: Element) -> Iterator[Problem]:
     """See RULE."""
-    return problems(root, "record")
+    return problems(root, "record", "disk")
 
 
 RULE = Rule(
@@ -34,11 +34,20 @@ its quorum disks in `<metadata>`, below `<virtquorum xmlns='urn:virtquorum:domai
 `<lowered>` with one quorum disk would be lost without a word, so nothing is lifted until it is
 mended.
 
-The guest does not notice: QEMU has its arguments from `<qemu:commandline>`.
+A disk in it that was changed by hand (a threshold, a member's path) is found by the digest that
+`<lowered>` has in the attribute `disk`; a record without it is believed. Quotes, prefixes,
+indentation and comments do not count.
 
-Put back what was there, from a backup or from `virsh dumpxml` of the running domain. If there is
-none, write the quorum disk anew in the place of its placeholder, take the record and the arguments
-whose node names begin with `vq-` out, and lower the domain again.
+The guest does not notice either: QEMU has its arguments from `<qemu:commandline>`.
+
+Put back what was there, from a backup or from `virsh dumpxml` of the running domain. A change of
+the disk is made with `virtquorum edit` or `patch`. One that was made in the record already can be
+carried over: `virtquorum dumpxml --inactive --force web` prints the domain with the disk as the
+record has it now, and `virtquorum define` defines that.
+
+If a record does not read at all and there is nothing else, write the quorum disk anew in the place
+of its placeholder, take the record and the arguments whose node names begin with `vq-` out, and
+lower the domain again.
 """,
     failing=PLUGGED.replace("<lowered target='vdb'", "<lowered target='vdc'"),
     passing=PLUGGED,

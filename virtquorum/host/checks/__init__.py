@@ -16,14 +16,14 @@ from virtquorum.host.checks.configuration import Configuration
 from virtquorum.host.checks.confined import confined_results
 from virtquorum.host.checks.contents import contents
 from virtquorum.host.checks.devices import device_results, known_paths
-from virtquorum.host.checks.in_use import domains_in_use, use_results
+from virtquorum.host.checks.in_use import Use, domains_in_use, use_results
 from virtquorum.host.checks.openings import Opening, openings
 from virtquorum.host.checks.process import QemuProcess, process_of, where
 from virtquorum.host.checks.result import CheckResult, refused
 from virtquorum.host.checks.volumes import Volumes, remote_results
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from virtquorum.host.checks.process import Where
     from virtquorum.stock.lower import Lowering
@@ -64,6 +64,7 @@ def check_images(
         config = Configuration.of(configuration or place.configuration)
         results += _here(found, lowerings, process, place, domain, config)
         results += _placeholders(lowerings, seen.sizes)
+        results += _of_others(lowerings, used)
     else:
         results += remote_results(disks, volumes, process, place.host)
     if process is not None:
@@ -120,6 +121,25 @@ def _placeholders(
                 message=f"the placeholder has {size:,} bytes, and the quorum {wanted:,}: libvirt "
                 "shows the wrong size",
                 ways=("a start with 'virtquorum start' mends it",),
+            )
+
+
+def _of_others(lowerings: Sequence[Lowering], used: Mapping[str, Use]) -> Iterator[CheckResult]:
+    """Placeholders that a running domain has, whose guard keeps others from them."""
+    for one in lowerings:
+        use = used.get(os.path.realpath(one.file))
+        if use is not None:
+            yield CheckResult(
+                severity=Severity.ERROR,
+                kind="placeholder",
+                disk=one.disk.name,
+                path=one.file,
+                message=f"the placeholder is that of the running domain '{use.domain}'",
+                ways=(
+                    "define this one anew, which gives it its own: 'virtquorum dumpxml --inactive "
+                    "--security-info DOMAIN | virtquorum define -'",
+                    f"switch that off: 'virsh shutdown {use.domain}'",
+                ),
             )
 
 

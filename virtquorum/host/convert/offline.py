@@ -102,7 +102,8 @@ class Copy(_Offline):
         driver = driver_of(member_disk, member)
         assert driver is not None
         names = json_name(spelled(disk, source)), json_name(spelled(member_disk, member))
-        self.words = ["convert", "-p", "-n", "-O", driver, *names]
+        # Flushed at the end: the definition will name the image.
+        self.words = ["convert", "-p", "-n", "-t", "writeback", "-O", driver, *names]
 
     @property
     def title(self) -> str:

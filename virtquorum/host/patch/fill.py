@@ -19,11 +19,12 @@ from virtquorum.model.image import Image
 
 if TYPE_CHECKING:
     from virtquorum.host.change import Action, Course
+    from virtquorum.host.domain import HostDomain
     from virtquorum.host.patch.words import Place
     from virtquorum.images.opened import Spelled
     from virtquorum.model.disk import Disk
 
-__all__ = ["Fill"]
+__all__ = ["Fill", "StillOff"]
 
 
 class Fill(Step):
@@ -40,7 +41,9 @@ class Fill(Step):
         driver = driver_of(place.disk, member)
         if driver is None:
             raise HostError(_refusal("it is a quorum itself"))
-        self.words = ["convert", "-p", "-n", "-O", driver, json_name(source), json_name(target)]
+        # qemu-img's own way with what it writes is never to have it flushed.
+        cached = ["convert", "-p", "-n", "-t", "writeback"]
+        self.words = [*cached, "-O", driver, json_name(source), json_name(target)]
 
     @property
     def title(self) -> str:
@@ -60,6 +63,29 @@ class Fill(Step):
 
     def undo(self) -> None:
         """Nothing: what was written is in an image that nobody votes with."""
+
+
+class StillOff(Step):
+    """See that nobody has started a domain meanwhile: its new members would miss what it writes."""
+
+    def __init__(self, domain: HostDomain) -> None:
+        self.domain = domain
+
+    @property
+    def title(self) -> str:
+        """What it does."""
+        return f"see that '{self.domain.name}' is still off"
+
+    def do(self, course: Course) -> None:
+        """Look; raises HostError where it runs."""
+        if self.domain.is_active:
+            raise HostError(
+                f"{self.domain.where} has been started meanwhile, and its new members have not "
+                "what it writes; change it while it runs, with '--live --config'"
+            )
+
+    def undo(self) -> None:
+        """Nothing was changed."""
 
 
 def _spelled(disk: Disk, top: Image) -> Spelled:

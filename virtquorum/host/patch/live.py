@@ -20,6 +20,7 @@ from virtquorum.host.patch.record import (
     changed_record,
     written_record,
 )
+from virtquorum.host.patch.unchanged import same_record
 from virtquorum.host.patch.unsaved import ForbidSaving, forbidding
 from virtquorum.host.placeholders import Placeholders
 from virtquorum.host.plug import PATIENCE, attach, detach
@@ -81,6 +82,9 @@ class LiveHalf(Half):
                 assert old is not None
                 assert new is not None
                 steps = self._swap(old, new)
+        for step in steps:
+            if isinstance(step, Write):
+                step.checks.append(lambda: same_record(self.domain, self.text))
         return steps, {one.file for one in self.new}
 
     def _of(self, found: Sequence[Lowering]) -> Lowering | None:
@@ -111,12 +115,20 @@ class LiveHalf(Half):
             Side.of(old.built),
             Side.of(new.built),
             intent=MetadataIntent(self.monitor),
-            recorded=[ForbidSaving(self.monitor, new), self._record(new)],
+            recorded=[self._record(new)],
             fill=self._options.get("fill", True),
             bad=self._bad(),
             kept_objects=self._kept_objects(),
         )
-        return [*self._files(new, old), *steps]
+        return self._begun(steps, new, old)
+
+    def _begun(self, steps: Sequence[Step], new: Lowering, old: Lowering | None) -> list[Step]:
+        """Behind the note: what is saved from here on would come back with the note and a job."""
+        forbid = ForbidSaving(self.monitor, new)
+        at = next((at for at, one in enumerate(steps, 1) if isinstance(one, Write)), 0)
+        if at == 0:
+            return [*self._files(new, old), forbid, *steps]
+        return [*steps[:at], *self._files(new, old), forbid, *steps[at:]]
 
     def _bad(self) -> list[str]:
         """The nodes of the members that are known to be bad."""
@@ -137,11 +149,11 @@ class LiveHalf(Half):
             format_disk(new.placeholder).rstrip("\n"),
             Side.of(new.built),
             intent=MetadataIntent(self.monitor),
-            recorded=[guard, ForbidSaving(self.monitor, new), self._record(new)],
+            recorded=[guard, self._record(new)],
         )
         made = _MakePlaceholder(self.domain, self.monitor, new)
         at = next(at for at, one in enumerate(steps) if isinstance(one, Sizes)) + 1
-        return [*self._files(new), *steps[:at], made, *steps[at:]]
+        return self._begun([*steps[:at], made, *steps[at:]], new, None)
 
     def _detach(self, old: Lowering) -> list[Step]:
         nodes = [*(dict(one) for one in old.guard), forbidding(old)]

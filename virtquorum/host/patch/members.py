@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from virtquorum.host.domain import HostDomain
     from virtquorum.host.patch.edit import Edit
     from virtquorum.host.patch.patch import Options, Patch
+    from virtquorum.host.patch.words import Place
     from virtquorum.model.image import Image
     from virtquorum.xml.domain import Domain
 
@@ -60,12 +61,15 @@ def remove_member(
 ) -> Patch:
     """Plan to take a member out of a quorum; its image stays.  See ``Options`` for the rest.
 
-    Raises HostError where too few would be left, and InvalidPatchError.
+    Raises HostError where too few would be left, or too few that are not known
+    to be bad, and InvalidPatchError.
     """
+    bad = options.get("bad", ())
 
     def edit(document: Domain) -> Edited:
         place = place_of(document, quorum, domain.name)
-        old = place.quorum.members[place.member(member)]
+        number = place.member(member)
+        old = place.quorum.members[number]
         threshold = place.quorum.vote_threshold
         left = len(place.quorum.members) - 1
         if isinstance(threshold, int) and left < threshold:
@@ -74,10 +78,25 @@ def remove_member(
                 "replace the member instead, or lower the threshold first: "
                 f"virtquorum patch {domain.name} set {quorum} --threshold {left}"
             )
-        return Edited(document.remove(old), named=(place.said(old),))
+        numbers = {place.member(word) for word in bad}
+        _check_good(place, number, numbers)
+        known = [place.said(place.quorum.members[one]) for one in sorted(numbers)]
+        return Edited(document.remove(old), named=(place.said(old), *known))
 
     title = f"remove the member '{member}' from '{quorum}' in '{domain.name}'"
     return _planned(domain, title, quorum, edit, options)
+
+
+def _check_good(place: Place, removed: int, bad: set[int]) -> None:
+    """Refuse a removal after which too few good members are left."""
+    good = set(range(len(place.quorum.members))) - bad
+    left, threshold = len(good - {removed}), place.quorum.vote_threshold
+    if removed in good and isinstance(threshold, int) and left < threshold and bad:
+        raise HostError(
+            f"{place.where}: of its members only {left} would be left that "
+            f"{'is' if left == 1 else 'are'} not known to be bad, and its threshold is "
+            f"{threshold}; replace or repair a bad one first"
+        )
 
 
 def replace_member(

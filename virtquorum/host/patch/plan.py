@@ -9,17 +9,21 @@ from virtquorum.check.finding import Severity
 from virtquorum.errors import HostError
 from virtquorum.host.checks import refused
 from virtquorum.host.define import placeholder_files
-from virtquorum.host.definition import MakePlaceholder, RemovePlaceholder
+from virtquorum.host.definition import Define, MakePlaceholder, RemovePlaceholder
 from virtquorum.host.live import Write
 from virtquorum.host.patch.config import ConfigHalf
-from virtquorum.host.patch.guards import overwritten, spare, ties
+from virtquorum.host.patch.fill import StillOff
+from virtquorum.host.patch.guards import fewer, overwritten, spare, ties, unvoted
 from virtquorum.host.patch.half import same_meaning, something
+from virtquorum.host.patch.identity import check_quorum, check_twice, newcomers, others, stale
 from virtquorum.host.patch.live import LiveHalf
 from virtquorum.host.patch.note import note_all
 from virtquorum.host.patch.patch import ImagesError, InvalidPatchError, Patch
 from virtquorum.host.patch.scope import Scope
+from virtquorum.host.patch.unchanged import SameDefinition, placed
 from virtquorum.host.placeholders import Placeholders
 from virtquorum.qemu.provided import Provided
+from virtquorum.stock.lift import lift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +77,7 @@ class _Planner:
         if len(self.halves) > 1:
             same_meaning(self.halves, self.domain.name)
         something(self.halves)
+        self._one_image()
         findings = self._findings()
         results = self._results() if self.options.get("checks", True) else []
         steps, notes = self._steps()
@@ -88,6 +93,15 @@ class _Planner:
             findings=tuple(findings),
             results=tuple(results),
         )
+
+    def _one_image(self) -> None:
+        """Refuse a word for two quorums, and one image under two names; raises HostError."""
+        here = self.domain.host.is_local
+        ways = [places[0] for half in self.halves if (places := half.places()) is not None]
+        if len(ways) > 1:
+            check_quorum(*ways, here=here)
+        for half in self.halves:
+            check_twice(half.before, half.after, self.change.target, here=here)
 
     def _findings(self) -> list[Finding]:
         """What the rules say newly, once; raises InvalidPatchError if there are errors."""
@@ -111,16 +125,36 @@ class _Planner:
             places = half.places()
             if places is not None:
                 yield from ties(places[0].word, places[0].quorum, places[1].quorum)
+                yield from fewer(places[0].word, places[0].quorum, places[1].quorum)
+        yield from self._stale()
+        yield from others(
+            self.domain, newcomers(self.change, self.halves[0].edited), self.change.target
+        )
         members = self.halves[0].edited.members
         if self.change.kind == "change" and not self.domain.is_active:
             yield from self._saved()
         if self._is_copied:
             yield from overwritten(members, here=self.domain.host.is_local)
+            if members and self.live is not None:
+                top = next(one for one in self.live.old if self.live.is_ours(one))
+                yield from unvoted(self.change.target, top.disk.quorums[0])
         elif members and self.options.get("fill", True):
             yield (
                 "nothing is copied to the new member while the guest runs without it: it votes "
                 "with what it holds from the next start on; with --live as well it is copied to"
             )
+
+    def _stale(self) -> Iterator[str]:
+        """What to ask where the running domain loses a member that its definition keeps."""
+        live = self.live
+        if live is None or self.change.kind != "change" or not self.domain.is_persistent:
+            return
+        definition = (
+            self.config.after
+            if self.config is not None
+            else lift(self.domain.text(inactive=True), force=True)
+        )
+        yield from stale(self.domain, live.before, live.after, definition, self.change.target)
 
     def _saved(self) -> Iterator[str]:
         """What to ask of a domain with a saved state, which has disks of its own."""
@@ -158,13 +192,13 @@ class _Planner:
             used = set(_files(self.domain, inactive=False))
         if self.config is not None and self.config.is_changed:
             found, notes, files = self.config.steps()
-            if self.live is None and self._is_copied:
-                found = [*self.config.fills(), *found]
+            if self.config.edited.members and not self.domain.is_active:
+                fills = self.config.fills() if self._is_copied else []
+                found = [*fills, StillOff(self.domain), *found]
             if self.live is not None:
                 found = [one for one in found if not _is_of(one, used)]
                 notes = [one for one in notes if not one.endswith("from its next start")]
-            at = next((at for at, one in enumerate(steps, 1) if isinstance(one, Write)), 0)
-            steps = [*steps[:at], *found, *steps[at:]]
+            steps = self._with_definition(steps, found)
             used |= files
             note_all(steps, self.change.target, (self.config.before, self.config.after))
         elif self.domain.is_persistent:
@@ -173,6 +207,19 @@ class _Planner:
         else:
             note_all(steps, self.change.target)
         return [*steps, *self._removals(used)], notes
+
+    def _with_definition(self, steps: list[Step], found: list[Step]) -> list[Step]:
+        assert self.config is not None
+        same = SameDefinition(self.domain, self.config.text)
+        for step in steps:
+            if isinstance(step, Write):
+                step.checks.append(same.look)
+        at = next(at for at, one in enumerate(found) if isinstance(one, Define))
+        found = [*found[:at], same, *found[at:]]
+        if not self.config.edited.members:
+            at = next((at for at, one in enumerate(steps, 1) if isinstance(one, Write)), 0)
+            return [*steps[:at], *found, *steps[at:]]
+        return placed(steps, found, copied=self._is_copied)
 
     def _removals(self, used: set[str]) -> list[Step]:
         """The placeholders that were needed and are not any more."""

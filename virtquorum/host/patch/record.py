@@ -15,6 +15,7 @@ from virtquorum.stock.lower import record_text
 from virtquorum.xml.document import Document
 from virtquorum.xml.format import escape
 from virtquorum.xml.layout import joined
+from virtquorum.xml.lowered import disk_digest, is_as_written, lowered_tag
 from virtquorum.xml.record import NAMESPACE, VERSION, Record, digest
 
 if TYPE_CHECKING:
@@ -101,8 +102,11 @@ def _kept(one: Lowered) -> str:
         words["plugged"] = "yes"
     if one.kept is not None:
         words["kept"] = one.kept
-    spelled = "".join(f" {name}='{escape(value)}'" for name, value in words.items())
-    return f"<lowered{spelled}>{format_disk(one.disk).strip()}</lowered>"
+    disk = format_disk(one.disk).strip()
+    # Written anew, a disk that somebody changed by hand must not pass for the one that it was.
+    is_known = is_as_written(element, one.disk_element)
+    digest_of_it = disk_digest(disk) if is_known else element.attributes["disk"]
+    return f"{lowered_tag(words, digest_of_it)}{disk}</lowered>"
 
 
 def _plugged(new: Lowering, kept: list[str]) -> str:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Place", "place_of", "quorum_disk", "said_of"]
 
+#: Longer numbers are no member's; Python takes no number of any length from a text.
+_DIGITS = 9
+
 
 class Place:
     """A quorum of a document, and the names of its members.
@@ -57,9 +60,11 @@ class Place:
         """The number of the member that a word names; raises HostError if it is not one member."""
         members = self.quorum.members
         if word.isascii() and word.isdigit():
-            if int(word) < len(members):
-                return int(word)
-            raise HostError(f"{self.where} has no member {word}: its members are {self.listed()}")
+            digits = word.lstrip("0") or "0"
+            if len(digits) <= _DIGITS and int(digits) < len(members):
+                return int(digits)
+            said = digits if len(digits) <= _DIGITS else f"{digits[:_DIGITS]}…"
+            raise HostError(f"{self.where} has no member {said}: its members are {self.listed()}")
         found = [number for number, one in enumerate(members) if self._is(one, word)]
         if len(found) != 1:
             many = "several members" if found else "no member"

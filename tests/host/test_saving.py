@@ -1,0 +1,83 @@
+"""Which quorums a guest can be saved with: all but those that rewrite what is outvoted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.guests import DATA
+from tests.host.quorum_domains import DATA_TEXT, members, quorum_disk, virtquorum, web
+from tests.libvirts import Guest, asked, embed, missing_for_embed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.libvirts import Embed
+    from tests.programs import Result
+
+pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
+
+
+@pytest.fixture(scope="module")
+def libvirt() -> Iterator[Embed]:
+    with embed() as bench:
+        yield bench
+
+
+@pytest.fixture
+def bench(libvirt: Embed) -> Iterator[Embed]:
+    yield libvirt
+    libvirt.destroy_guests()
+    for one in (libvirt.root / "virtquorum").glob("*"):
+        one.unlink()
+
+
+def started(bench: Embed, policy: str, count: int = 3) -> Guest:
+    """A guest that runs from a quorum with a policy."""
+    disk = quorum_disk("vda", members(bench, "web", count))
+    disk = disk.replace("type='quorum'/>", f"type='quorum' {policy}/>")
+    done = virtquorum(bench, "define", "--no-checks", web(bench, "web", disk))
+    assert done.code == 0, done.err
+    assert virtquorum(bench, "start", "web").code == 0
+    guest = Guest(bench, "web")
+    guest.booted()
+    return guest
+
+
+def saved(bench: Embed) -> Result:
+    """What becomes of an attempt to save it."""
+    from tests.programs import Result
+
+    done = bench.run("virsh", "-c", bench.uri, "managedsave", "web")
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("policy", "count"),
+    [("", 3), ("rewrite_corrupted='off'", 3), ("read_pattern='fifo'", 3), ("blkverify='on'", 2)],
+)
+def test_a_guest_is_saved_and_goes_on(policy: str, count: int, bench: Embed) -> None:
+    guest = started(bench, policy, count)
+    assert saved(bench).code == 0
+    assert bench.call(asked.state, "web") == "shut off"
+    assert virtquorum(bench, "start", "web").code == 0
+    assert guest.read(DATA).first == DATA_TEXT[:16]
+
+
+def test_one_whose_quorum_rewrites_is_not(bench: Embed) -> None:
+    """As docs/placeholder.md says, with the way out."""
+    guest = started(bench, "rewrite_corrupted='on'")
+    assert "job 'domain save' unexpectedly failed" in saved(bench).err
+    assert "bdrv_inactivate_all() failed" in (bench.root / "log/qemu/web.log").read_text()
+    assert bench.call(asked.state, "web") == "running"
+    assert guest.read(DATA).first == DATA_TEXT[:16]
+    off = ("patch", "web", "set", "vda", "--rewrite-corrupted", "off")
+    assert virtquorum(bench, *off, "--live").code == 0
+    assert "unexpectedly failed" in saved(bench).err
+    assert virtquorum(bench, *off, "--config").code == 0
+    assert virtquorum(bench, "destroy", "web").code == 0
+    assert virtquorum(bench, "start", "web").code == 0
+    guest = Guest(bench, "web")
+    guest.booted()
+    assert saved(bench).code == 0
