@@ -46,12 +46,10 @@ def main() -> int:
             for target in ("sda", "vda"):
                 change = set_quorum(domain, target, {"threshold": 3 - number % 2}, live=True)
                 rows.setdefault(f"set --threshold, {target}", []).append(
-                    pauses(lambda change=change: apply(change))  # type: ignore[misc]
+                    pauses(lambda change=change: apply(change))
                 )
             plug = attach(domain, _plugged(Path(name)), live=True)
-            rows.setdefault("attach, sdb", []).append(
-                pauses(lambda plug=plug: apply(plug))  # type: ignore[misc]
-            )
+            rows.setdefault("attach, sdb", []).append(pauses(lambda plug=plug: apply(plug)))
             apply(detach(domain, "sdb", live=True))
         bare = median(rows["suspend and resume"])
         print(f"{'change':24} {'median':>9} {'worst':>9}  to a bare pause")

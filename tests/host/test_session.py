@@ -168,7 +168,7 @@ def nobody(bench: System, *argv: str | Path) -> subprocess.CompletedProcess[str]
 
 @by_system
 def test_a_user_who_may_not_look_at_a_placeholder_that_is_there(daemon: System) -> None:
-    """libvirt's own directory lets everybody in, and nobody look around; it has no pool."""
+    """The directory of libvirt lets everybody in, and nobody look around; it has no pool."""
     path = web(daemon, "seen", quorum_disk("vda", members(daemon, "seen")))
     directory = daemon.root / "unseen"
     define = ("define", "--no-checks", "--placeholder-dir", directory, path)

@@ -268,7 +268,7 @@ def looked_at_too_late(connection: Any) -> str:
     connection.lookupByName("web").createWithFlags(1)
     said = io.StringIO()
     try:
-        _is_refused(domain, Streams(io.BytesIO(), io.StringIO(), said))  # type: ignore[arg-type]
+        _is_refused(domain, Streams(input=io.BytesIO(), out=io.StringIO(), err=said))
     except HostError as error:
         return said.getvalue() + str(error)
     return said.getvalue()
