@@ -660,10 +660,10 @@ def test_a_closed_output_ends_it_before_anything_is_made(tmp_path: Path) -> None
         ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, "create", "--size", "1M", str(path)],
         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert done.stderr == (
-        "virtquorum: standard output is closed, so that nobody would learn what was made; nothing "
-        "was; who wants to see nothing of it writes > /dev/null\n"
+        "virtquorum: standard output is closed, and what is to be said there would be lost, so "
+        "nothing was done; send it to a file, or to /dev/null\n"
     )
     assert names(tmp_path) == {"domain.xml"}
 

@@ -100,7 +100,10 @@ class Faulty:
 
             self._counts[0] -= 1
             if self._counts[0] == 0:
-                raise libvirt.libvirtError(f"injected into {name}")
+                error = libvirt.libvirtError("")
+                # Not libvirt's last error, of another call.
+                error.err, error.args = None, (f"injected into {name}",)
+                raise error
             return self._handed_out(found(*arguments))
 
         return call

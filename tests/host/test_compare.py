@@ -170,7 +170,7 @@ def _raw(members: list[str]) -> list[str]:
 
 def test_an_image_is_not_read_in_another_format() -> None:
     old, new = graph("/a", "/b", "/c"), graph("/a", "/b", member("/c", "qcow2"))
-    with pytest.raises(HostError, match="cannot be copied to while the guest runs"):
+    with pytest.raises(HostError, match="both are open while it is copied to"):
         unfilled("web", old, new, Difference.of(old, new))
 
 

@@ -224,7 +224,7 @@ def test_a_domain_that_cannot_be_looked_at(web: Ward) -> None:
     assert "unseen" in SEEN
 
 
-@pytest.mark.parametrize("at", [4, 8, 10])
+@pytest.mark.parametrize("at", [6, 12, 14])
 def test_a_doctor_that_is_interrupted(web: Ward, at: int) -> None:
     """Another one goes on where it was."""
     change = (["set_quorum", "vda", {"threshold": 3}], {"live": True, "config": True})
@@ -238,8 +238,8 @@ def test_a_doctor_that_is_interrupted(web: Ward, at: int) -> None:
         assert (state["wrong"], state["strays"], state["note"]) == ([], [], False)
         assert state["running"]
         assert state["live"] == state["config"]
-        assert state["live"]["vda"][0] == (2 if at < 8 else 3)
-        if at >= 8:
+        assert state["live"]["vda"][0] == (2 if at < 12 else 3)
+        if at >= 12:
             web.patch("set_quorum", "vda", {"threshold": 2}, live=True, config=True)
         is_met = found["met"]
     assert web.guest.read(DATA).first == DATA_TEXT[:16]

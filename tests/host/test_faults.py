@@ -251,7 +251,7 @@ def killed(bench: Embed | System, name: str, faulty: Faulty, change: str, number
 
 @pytest.mark.parametrize(
     ("change", "numbers"),
-    [("attach", (2, 11)), ("replace", (6, 13))] if not NIGHTLY
+    [("attach", (2, 14)), ("replace", (6, 18))] if not NIGHTLY
     else [(change, tuple(range(1, 40))) for change in CHANGES if change != "detach"],
 )  # fmt: skip
 def test_a_process_that_is_killed(faulty: Faulty, change: str, numbers: tuple[int, ...]) -> None:

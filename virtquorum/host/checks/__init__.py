@@ -64,7 +64,7 @@ def check_images(
         config = Configuration.of(configuration or place.configuration)
         results += _here(found, lowerings, process, place, domain, config)
         results += _placeholders(lowerings, seen.sizes)
-        results += _of_others(lowerings, used)
+        results += _of_others(domain.domain_name, lowerings, used)
     else:
         results += remote_results(disks, volumes, process, place.host)
     if process is not None:
@@ -124,11 +124,13 @@ def _placeholders(
             )
 
 
-def _of_others(lowerings: Sequence[Lowering], used: Mapping[str, Use]) -> Iterator[CheckResult]:
-    """Placeholders that a running domain has, whose guard keeps others from them."""
+def _of_others(
+    name: str | None, lowerings: Sequence[Lowering], used: Mapping[str, Use]
+) -> Iterator[CheckResult]:
+    """Placeholders that a running domain of another name has, whose guard keeps others away."""
     for one in lowerings:
         use = used.get(os.path.realpath(one.file))
-        if use is not None:
+        if use is not None and use.domain != name:
             yield CheckResult(
                 severity=Severity.ERROR,
                 kind="placeholder",

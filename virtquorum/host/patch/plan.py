@@ -217,7 +217,9 @@ class _Planner:
         at = next(at for at, one in enumerate(found) if isinstance(one, Define))
         found = [*found[:at], same, *found[at:]]
         if not self.config.edited.members:
-            at = next((at for at, one in enumerate(steps, 1) if isinstance(one, Write)), 0)
+            # Undone the other way round: a placeholder that a definition names is not removed.
+            before = (Write, MakePlaceholder)
+            at = max((at for at, one in enumerate(steps, 1) if isinstance(one, before)), default=0)
             return [*steps[:at], *found, *steps[at:]]
         return placed(steps, found, copied=self._is_copied)
 
