@@ -217,9 +217,10 @@ class Define(Step):
             )
         if found is not None:
             self._old = found.text(inactive=True, secure=True).text
+        # Before the call: its answer may be lost, and the definition there all the same.
+        self._is_defined = True
         with asking(f"domain '{self.name}'"):
             self.host.connection.defineXMLFlags(self.xml, _VALIDATE)
-            self._is_defined = True
         self._made = self._text(self._found())
 
     def undo(self) -> None:
