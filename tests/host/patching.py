@@ -16,7 +16,7 @@ from virtquorum.host.define import plan_definition
 from virtquorum.host.intent import MetadataIntent
 from virtquorum.host.monitor import Monitor
 from virtquorum.host.nodes import differences
-from virtquorum.host.patch.fill import StillOff
+from virtquorum.host.offline import StillOff
 from virtquorum.host.session import Host
 from virtquorum.host.start import plan_start
 from virtquorum.model.image import Image

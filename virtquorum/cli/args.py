@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from virtquorum.cli.inputs import MaxDepth, MaxSize, named_disks, one_domain
-from virtquorum.cli.secrets import hand_out, provided
+from virtquorum.cli.secrets import SecretOptions, hand_out, provided
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import TranslationError
 from virtquorum.json_text import json_text
@@ -98,15 +98,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    tls_dir: Annotated[
-        str | None,
-        typer.Option(
-            "--tls-dir",
-            metavar="DIR",
-            help="The certificates for TLS; /etc/pki/qemu, as for libvirt.",
-            show_default=False,
-        ),
-    ] = None,
+    tls_dir: SecretOptions.Tls = None,
     tls_secret: Annotated[
         str | None,
         typer.Option(

@@ -32,7 +32,6 @@ __all__ = [
     "DomainName",
     "DryRun",
     "NoChecks",
-    "SecretOptions",
     "agreed",
     "carried_out",
     "domain_names",
@@ -226,46 +225,3 @@ def given_secrets(
                 f"a file that holds the secret, '{key}=file:PATH'"
             )
     return given
-
-
-class SecretOptions:
-    """The options that say where secrets are, as ``args`` has them."""
-
-    Secret: TypeAlias = Annotated[
-        list[str] | None,
-        typer.Option(
-            "--secret",
-            metavar="UUID=file:PATH",
-            help="Where the value of a libvirt secret is, on the machine that QEMU runs on: "
-            "file:PATH, or base64:PATH. Or by usage. May be repeated.",
-            show_default=False,
-        ),
-    ]
-    Directory: TypeAlias = Annotated[
-        str | None,
-        typer.Option(
-            "--secrets-dir",
-            metavar="DIR",
-            help="Write there, readable for you alone, what no argument may hold: cookies, and "
-            "secrets that libvirt is asked for.",
-            show_default=False,
-        ),
-    ]
-    Tls: TypeAlias = Annotated[
-        str | None,
-        typer.Option(
-            "--tls-dir",
-            metavar="DIR",
-            help="The certificates for TLS; /etc/pki/qemu, as for libvirt.",
-            show_default=False,
-        ),
-    ]
-    TlsSecret: TypeAlias = Annotated[
-        str | None,
-        typer.Option(
-            "--tls-secret",
-            metavar="UUID",
-            help="The secret that opens the key of the certificates, if it is encrypted.",
-            show_default=False,
-        ),
-    ]

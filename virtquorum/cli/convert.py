@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from virtquorum.cli.connection import Connect, DomainName, DryRun, NoChecks, SecretOptions
+from virtquorum.cli.connection import Connect, DomainName, DryRun, NoChecks
 from virtquorum.cli.new_member import new_member
 from virtquorum.cli.patch_options import (
     Asked,
@@ -22,6 +22,7 @@ from virtquorum.cli.patch_options import (
     Yes,
     made,
 )
+from virtquorum.cli.secrets import SecretOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

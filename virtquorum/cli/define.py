@@ -10,7 +10,6 @@ from virtquorum.cli.connection import (
     Connect,
     DryRun,
     NoChecks,
-    SecretOptions,
     agreed,
     carried_out,
     given_secrets,
@@ -19,6 +18,7 @@ from virtquorum.cli.connection import (
     show_results,
 )
 from virtquorum.cli.inputs import MaxDepth, MaxSize, one_domain
+from virtquorum.cli.secrets import SecretOptions
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import HostError
 from virtquorum.host import connect as connected

@@ -8,10 +8,10 @@ from virtquorum.cli.connection import (
     Connect,
     DomainName,
     NoChecks,
-    SecretOptions,
     given_secrets,
     refusing,
 )
+from virtquorum.cli.secrets import SecretOptions
 from virtquorum.cli.streams import Streams
 from virtquorum.host import connect as connected
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from virtquorum.cli.inputs import MaxDepth, MaxSize
-from virtquorum.cli.secrets import hand_out, provided
+from virtquorum.cli.secrets import SecretOptions, hand_out, provided
 from virtquorum.cli.stock import Diff, Write, put_out, whole_domain
 from virtquorum.cli.streams import Streams
 from virtquorum.qemu.version import read_version
@@ -64,24 +64,8 @@ def command(
             show_default=False,
         ),
     ] = None,
-    tls_dir: Annotated[
-        str | None,
-        typer.Option(
-            "--tls-dir",
-            metavar="DIR",
-            help="The certificates for TLS; /etc/pki/qemu, as for libvirt.",
-            show_default=False,
-        ),
-    ] = None,
-    tls_secret: Annotated[
-        str | None,
-        typer.Option(
-            "--tls-secret",
-            metavar="UUID",
-            help="The secret that opens the key of the certificates, if it is encrypted.",
-            show_default=False,
-        ),
-    ] = None,
+    tls_dir: SecretOptions.Tls = None,
+    tls_secret: SecretOptions.TlsSecret = None,
     connect: Annotated[
         str | None,
         typer.Option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from virtquorum.cli.connection import DryRun, NoChecks, SecretOptions
+from virtquorum.cli.connection import DryRun, NoChecks
 from virtquorum.cli.inputs import one_domain
 from virtquorum.cli.patch_options import (
     Asked,
@@ -19,6 +19,7 @@ from virtquorum.cli.patch_options import (
     Yes,
     made,
 )
+from virtquorum.cli.secrets import SecretOptions
 from virtquorum.xml.document import DEFAULT_LIMITS
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from virtquorum.cli.connection import DryRun, NoChecks, SecretOptions
+from virtquorum.cli.connection import DryRun, NoChecks
 from virtquorum.cli.new_member import Block, File, Format, new_member
 from virtquorum.cli.patch_options import (
     Asked,
@@ -19,6 +19,7 @@ from virtquorum.cli.patch_options import (
     Yes,
     made,
 )
+from virtquorum.cli.secrets import SecretOptions
 
 if TYPE_CHECKING:
     from virtquorum.host.domain import HostDomain

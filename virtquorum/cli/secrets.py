@@ -6,8 +6,10 @@ import os
 import re
 import tempfile
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 from uuid import UUID
+
+import typer
 
 from virtquorum.errors import HostError, UnreadableError, UsageError
 from virtquorum.qemu.objects import Secret as SecretData
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from virtquorum.qemu.provided import Lookup
 
 __all__ = [
+    "SecretOptions",
     "files_not_here",
     "hand_out",
     "provided",
@@ -33,6 +36,50 @@ __all__ = [
     "secrets_without_use",
     "write_secrets",
 ]
+
+
+class SecretOptions:
+    """The options that say where secrets are, of a QEMU that libvirt starts."""
+
+    Secret: TypeAlias = Annotated[
+        list[str] | None,
+        typer.Option(
+            "--secret",
+            metavar="UUID=file:PATH",
+            help="Where the value of a libvirt secret is, on the machine that QEMU runs on: "
+            "file:PATH, or base64:PATH. Or by usage. May be repeated.",
+            show_default=False,
+        ),
+    ]
+    Directory: TypeAlias = Annotated[
+        str | None,
+        typer.Option(
+            "--secrets-dir",
+            metavar="DIR",
+            help="Write there, readable for you alone, what no argument may hold: cookies, and "
+            "secrets that libvirt is asked for.",
+            show_default=False,
+        ),
+    ]
+    Tls: TypeAlias = Annotated[
+        str | None,
+        typer.Option(
+            "--tls-dir",
+            metavar="DIR",
+            help="The certificates for TLS; /etc/pki/qemu, as for libvirt.",
+            show_default=False,
+        ),
+    ]
+    TlsSecret: TypeAlias = Annotated[
+        str | None,
+        typer.Option(
+            "--tls-secret",
+            metavar="UUID",
+            help="The secret that opens the key of the certificates, if it is encrypted.",
+            show_default=False,
+        ),
+    ]
+
 
 _ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 

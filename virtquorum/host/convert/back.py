@@ -13,8 +13,8 @@ from virtquorum.host.convert.disks import alone, stock_of
 from virtquorum.host.convert.live import LiveReturn, running_half
 from virtquorum.host.convert.offline import (
     Compare,
-    StillOff,
     spelled,
+    still_off,
 )
 from virtquorum.host.definition import RemovePlaceholder
 from virtquorum.host.live import Suspend
@@ -153,7 +153,7 @@ class _Return(Planner):
         if self.config is not None:
             found, notes, _ = self.config.steps()
         if self.live is None:
-            still = [] if self.domain.is_active else [StillOff(self.domain)]
+            still = [] if self.domain.is_active else [still_off(self.domain)]
             steps = [*self._compared(), *still, *found]
         else:
             number = self._place.member(self.word)

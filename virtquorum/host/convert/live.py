@@ -18,14 +18,12 @@ from virtquorum.host.compare import children_of, name_of, place_of
 from virtquorum.host.convert.agreement import ReadAll
 from virtquorum.host.convert.disks import stock_disk
 from virtquorum.host.convert.own_nodes import own_nodes
-from virtquorum.host.define import placeholder_files
 from virtquorum.host.definition import WriteFile
 from virtquorum.host.intent import MetadataIntent
-from virtquorum.host.kept import with_kept
 from virtquorum.host.live import LiveStep, Write, is_running
 from virtquorum.host.nodes import CloseNodes, size_of
 from virtquorum.host.owner import qemu_owner
-from virtquorum.host.patch.half import Half
+from virtquorum.host.patch.half import Half, running
 from virtquorum.host.patch.record import (
     WriteRecord,
     as_recorded,
@@ -61,13 +59,7 @@ class _LiveHalf(Half):
         self, domain: HostDomain, change: Change, provided: Provided, directory: str | None
     ) -> None:
         domain.host.need_qemu()
-        text = domain.text()
-        provided = with_kept(provided, text)
-        defined: dict[str, str] = {}
-        if domain.is_persistent:
-            definition = domain.text(inactive=True)
-            provided = with_kept(provided, definition)
-            defined = placeholder_files(definition)
+        text, provided, defined = running(domain, provided)
         self.monitor = domain.monitor
         super().__init__(domain, change, text, lift(text), provided, directory, defined)
         is_running(self.monitor)

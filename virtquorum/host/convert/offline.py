@@ -7,16 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from virtquorum.errors import HostError, ImageError
+from virtquorum.host import offline
 from virtquorum.host.change import Step, Text
 from virtquorum.images.make import commands, make
-from virtquorum.images.opened import (
-    driver_of,
-    encryption_of,
-    graph,
-    json_name,
-    local_path,
-    one_image,
-)
+from virtquorum.images.opened import driver_of, json_name, local_path
 from virtquorum.images.plan import Request, plan_images
 from virtquorum.images.program import QemuImg, Signals, find_qemu_img
 
@@ -31,7 +25,7 @@ if TYPE_CHECKING:
     from virtquorum.xml.domain import Domain
 
 __all__ = [
-    "Compare", "Copy", "MakeImages", "StillOff", "paths_of", "size_of_image", "spelled",
+    "Compare", "MakeImages", "copy", "paths_of", "size_of_image", "spelled", "still_off",
 ]  # fmt: skip
 
 #: What is said of a qemu-img that says nothing and ends with 1: of 'compare', that images differ.
@@ -40,16 +34,7 @@ _DIFFER = "qemu-img failed with code 1"
 
 def spelled(disk: Disk, top: Image) -> Spelled:
     """An image of a disk, with all below it, as qemu-img opens it; raises HostError."""
-
-    def spell(image: Image) -> Spelled:
-        path, driver = local_path(image), driver_of(disk, image)
-        if path is None or driver is None:
-            raise HostError(_refusal(disk, "it has an image that is no file of this machine"))
-        if encryption_of(disk, image) is not None:
-            raise HostError(_refusal(disk, "it has an encrypted image"))
-        return one_image(image, driver, path)
-
-    return graph(top, spell)
+    return offline.spelled(disk, top, lambda why: _refusal(disk, why))
 
 
 def _refusal(disk: Disk, why: str) -> str:
@@ -70,48 +55,25 @@ def _called(image: Image) -> str:
     return local_path(image) or "the disk"
 
 
-class _Offline(Step):
-    """A step of qemu-img's, of which nothing has to be undone."""
-
-    words: list[str]
-    where: str
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """The command."""
-        return (Text(text=f"qemu-img {' '.join(self.words)}"),)
-
-    def do(self, course: Course) -> None:
-        """Run it; raises ImageError with qemu-img's words, or Interrupted."""
-        with Signals() as signals:
-            program = QemuImg(find_qemu_img(), signals)
-            program.run(self.words, self.where, {}, lambda done: course.progress(done, 100))
-
-    def undo(self) -> None:
-        """Nothing."""
+def copy(disk: Disk, source: Image, member_disk: Disk, member: Image) -> Step:
+    """The step that copies a disk onto an image that is to become a member."""
+    driver = driver_of(member_disk, member)
+    assert driver is not None
+    return offline.Copy(
+        spelled(disk, source), spelled(member_disk, member), driver, _called(member)
+    )
 
 
-class Copy(_Offline):
-    """Copy a disk onto an image that is to become a member.
-
-    What is undone leaves the image as far as it was written: nobody votes with it.
-    """
-
-    def __init__(self, disk: Disk, source: Image, member_disk: Disk, member: Image) -> None:
-        self.where = _called(member)
-        driver = driver_of(member_disk, member)
-        assert driver is not None
-        names = json_name(spelled(disk, source)), json_name(spelled(member_disk, member))
-        # Flushed at the end: the definition will name the image.
-        self.words = ["convert", "-p", "-n", "-t", "writeback", "-O", driver, *names]
-
-    @property
-    def title(self) -> str:
-        """What it does."""
-        return f"copy the disk to the new member '{self.where}'"
+def still_off(domain: HostDomain) -> Step:
+    """The step that sees that what was copied is still what the disk holds."""
+    return offline.StillOff(
+        domain,
+        "was started meanwhile, and may have written to the disk; convert it with --live --config, "
+        "or shut it down and do it again",
+    )
 
 
-class Compare(_Offline):
+class Compare(offline.QemuImgStep):
     """See that an image holds what another one holds, or a vote decides.
 
     ``otherwise`` is what is said if it does not.
@@ -135,29 +97,6 @@ class Compare(_Offline):
             if error.message != _DIFFER:
                 raise
             raise HostError(self.otherwise) from None
-
-
-class StillOff(Step):
-    """See that nobody has started the domain meanwhile."""
-
-    def __init__(self, domain: HostDomain) -> None:
-        self.domain = domain
-
-    @property
-    def title(self) -> str:
-        """What it does."""
-        return f"see that '{self.domain.name}' is still off"
-
-    def do(self, course: Course) -> None:
-        """Raise HostError if it runs: what was copied is not what the disk holds any more."""
-        if self.domain.is_active:
-            raise HostError(
-                f"{self.domain.where} was started meanwhile, and may have written to the disk; "
-                "convert it with --live --config, or shut it down and do it again"
-            )
-
-    def undo(self) -> None:
-        """Nothing."""
 
 
 class MakeImages(Step):

@@ -15,12 +15,12 @@ from virtquorum.host.convert.disks import quorum_of, stock_disk
 from virtquorum.host.convert.live import LiveConversion
 from virtquorum.host.convert.offline import (
     Compare,
-    Copy,
     MakeImages,
-    StillOff,
+    copy,
     paths_of,
     size_of_image,
     spelled,
+    still_off,
 )
 from virtquorum.host.definition import Define, VerifyDefinition
 from virtquorum.host.owner import qemu_owner
@@ -210,7 +210,7 @@ class _Conversion(Planner):
         if self.config is not None:
             found, notes, _ = self.config.steps()
         if self.live is None:
-            return [*self._copies(), StillOff(self.domain), *found], notes
+            return [*self._copies(), still_off(self.domain), *found], notes
         # The definition with the quorum comes last: its members lack nothing then.
         last = [one for one in found if isinstance(one, (Define, VerifyDefinition))]
         steps = [
@@ -237,7 +237,7 @@ class _Conversion(Planner):
         for member in new.quorum.members[1:]:
             assert isinstance(member, Image)
             if self.fill:
-                yield Copy(disk, disk.image, new, member)
+                yield copy(disk, disk.image, new, member)
         for member in new.quorum.members[1:]:
             assert isinstance(member, Image)
             where = said_of(member)

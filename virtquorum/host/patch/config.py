@@ -14,7 +14,7 @@ from virtquorum.host.definition import (
     difference,
 )
 from virtquorum.host.kept import with_kept
-from virtquorum.host.patch.fill import Fill
+from virtquorum.host.patch.fill import fill
 from virtquorum.host.patch.half import Half
 from virtquorum.model.image import Image
 from virtquorum.stock.lift import lift
@@ -83,7 +83,7 @@ class ConfigHalf(Half):
                 "say --no-copy"
             )
         members = [one for one in self.edited.members if isinstance(one, Image)]
-        return [Fill(places[0], one) for one in members]
+        return [fill(places[0], one) for one in members]
 
 
 class _Verified(VerifyDefinition):

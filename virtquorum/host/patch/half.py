@@ -9,6 +9,7 @@ from virtquorum.errors import HostError
 from virtquorum.host.checks import check_images
 from virtquorum.host.checks.openings import openings
 from virtquorum.host.define import placeholder_files
+from virtquorum.host.kept import with_kept
 from virtquorum.host.patch.edit import NothingToChangeError
 from virtquorum.host.patch.words import place_of
 from virtquorum.stock.lift import lift
@@ -26,7 +27,21 @@ if TYPE_CHECKING:
     from virtquorum.stock.lower import Lowering
     from virtquorum.xml.domain import Domain
 
-__all__ = ["Half", "same_meaning", "something"]
+__all__ = ["Half", "running", "same_meaning", "something"]
+
+
+def running(domain: HostDomain, provided: Provided) -> tuple[Domain, Provided, dict[str, str]]:
+    """The XML of a running domain, and what it and the definition know.
+
+    That is where secrets are, beside what is ``provided``, and the
+    definition's placeholders by the disks' targets.
+    """
+    text = domain.text()
+    provided = with_kept(provided, text)
+    if not domain.is_persistent:
+        return text, provided, {}
+    definition = domain.text(inactive=True)
+    return text, with_kept(provided, definition), placeholder_files(definition)
 
 
 class Half:

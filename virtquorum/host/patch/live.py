@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from virtquorum.errors import HostError
 from virtquorum.host.compare import name_of
-from virtquorum.host.define import placeholder_files
 from virtquorum.host.definition import MakePlaceholder, WriteFile
 from virtquorum.host.intent import MetadataIntent
-from virtquorum.host.kept import with_kept
 from virtquorum.host.live import Clear, Write, is_running
 from virtquorum.host.nodes import CloseNodes, OpenNodes, RemoveObjects, size_of
 from virtquorum.host.owner import qemu_owner
-from virtquorum.host.patch.half import Half
+from virtquorum.host.patch.half import Half, running
 from virtquorum.host.patch.record import (
     WriteRecord,
     as_recorded,
@@ -51,13 +49,7 @@ class LiveHalf(Half):
         self, domain: HostDomain, change: Change, provided: Provided, options: Options
     ) -> None:
         domain.host.need_qemu()
-        text = domain.text()
-        provided = with_kept(provided, text)
-        defined: dict[str, str] = {}
-        if domain.is_persistent:
-            definition = domain.text(inactive=True)
-            provided = with_kept(provided, definition)
-            defined = placeholder_files(definition)
+        text, provided, defined = running(domain, provided)
         self.monitor = domain.monitor
         self._options = options
         self._gone = change.kind == "detach" and _is_gone(text, change.target, self.monitor)

@@ -12,7 +12,7 @@ from virtquorum.host.define import placeholder_files
 from virtquorum.host.definition import Define, MakePlaceholder, RemovePlaceholder
 from virtquorum.host.live import Write
 from virtquorum.host.patch.config import ConfigHalf
-from virtquorum.host.patch.fill import StillOff
+from virtquorum.host.patch.fill import still_off
 from virtquorum.host.patch.guards import fewer, overwritten, spare, ties, unvoted
 from virtquorum.host.patch.half import same_meaning, something
 from virtquorum.host.patch.identity import check_quorum, check_twice, newcomers, others, stale
@@ -194,7 +194,7 @@ class _Planner:
             found, notes, files = self.config.steps()
             if self.config.edited.members and not self.domain.is_active:
                 fills = self.config.fills() if self._is_copied else []
-                found = [*fills, StillOff(self.domain), *found]
+                found = [*fills, still_off(self.domain), *found]
             if self.live is not None:
                 found = [one for one in found if not _is_of(one, used)]
                 notes = [one for one in notes if not one.endswith("from its next start")]

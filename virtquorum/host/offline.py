@@ -1,0 +1,113 @@
+"""What is done to images by qemu-img while no guest has them open, and the look that none has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from virtquorum.errors import HostError
+from virtquorum.host.change import Step, Text
+from virtquorum.images.opened import (
+    driver_of,
+    encryption_of,
+    graph,
+    json_name,
+    local_path,
+    one_image,
+)
+from virtquorum.images.program import QemuImg, Signals, find_qemu_img
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from virtquorum.host.change import Action, Course
+    from virtquorum.host.domain import HostDomain
+    from virtquorum.images.opened import Spelled
+    from virtquorum.model.disk import Disk
+    from virtquorum.model.image import Image
+
+__all__ = ["Copy", "QemuImgStep", "StillOff", "spelled"]
+
+
+def spelled(disk: Disk, top: Image, refusal: Callable[[str], str]) -> Spelled:
+    """An image of a disk, with all below it, as qemu-img opens it.
+
+    Raises HostError for what qemu-img cannot open; ``refusal`` makes its
+    message of the reason.
+    """
+
+    def spell(image: Image) -> Spelled:
+        path, driver = local_path(image), driver_of(disk, image)
+        if path is None or driver is None:
+            raise HostError(refusal("it has an image that is no file of this machine"))
+        if encryption_of(disk, image) is not None:
+            raise HostError(refusal("it has an encrypted image"))
+        return one_image(image, driver, path)
+
+    return graph(top, spell)
+
+
+class QemuImgStep(Step):
+    """A step of qemu-img's, of which nothing has to be undone.
+
+    ``words`` are its arguments, ``where`` is the image that messages name.
+    """
+
+    words: list[str]
+    where: str
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The command."""
+        return (Text(text=f"qemu-img {' '.join(self.words)}"),)
+
+    def do(self, course: Course) -> None:
+        """Run it; raises ImageError with qemu-img's words, or Interrupted."""
+        with Signals() as signals:
+            program = QemuImg(find_qemu_img(), signals)
+            program.run(self.words, self.where, {}, lambda done: course.progress(done, 100))
+
+    def undo(self) -> None:
+        """Nothing."""
+
+
+class Copy(QemuImgStep):
+    """Copy a disk onto an image that is to become a member; of a quorum every block is voted on.
+
+    What is undone leaves the image as far as it was written: nobody votes with it.
+    """
+
+    def __init__(self, source: Spelled, target: Spelled, driver: str, where: str) -> None:
+        self.where = where
+        # qemu-img's own way with what it writes is never to have it flushed, and the definition
+        # will name the image.
+        cached = ["convert", "-p", "-n", "-t", "writeback"]
+        self.words = [*cached, "-O", driver, json_name(source), json_name(target)]
+
+    @property
+    def title(self) -> str:
+        """What it does."""
+        return f"copy the disk to the new member '{self.where}'"
+
+
+class StillOff(Step):
+    """See that nobody has started a domain meanwhile: it may have written since the copy.
+
+    ``otherwise`` is what is said, behind the domain's name, if somebody has.
+    """
+
+    def __init__(self, domain: HostDomain, otherwise: str) -> None:
+        self.domain = domain
+        self.otherwise = otherwise
+
+    @property
+    def title(self) -> str:
+        """What it does."""
+        return f"see that '{self.domain.name}' is still off"
+
+    def do(self, course: Course) -> None:
+        """Look; raises HostError where it runs."""
+        if self.domain.is_active:
+            raise HostError(f"{self.domain.where} {self.otherwise}")
+
+    def undo(self) -> None:
+        """Nothing was changed."""
