@@ -531,7 +531,7 @@ def test_one_filesystem(tmp_path: Path) -> None:
     while not mount.is_mount():
         mount = mount.parent
     assert one.message == (
-        f"members 0 and 1 are on one filesystem, mounted at '{mount}': nothing is left without it"
+        f"members 0 and 1 are on one filesystem, mounted at '{mount}': when it fails, none is left"
     )
     assert problems(one_disk(a), one_disk(b)) == []
 
@@ -549,7 +549,7 @@ def test_members_on_other_storage_are_no_group(tmp_path: Path) -> None:
     finally:
         far.unlink()
     assert one.message.startswith("members 0 and 2 are on one filesystem")
-    assert one.message.endswith(": 1 of 3 are left without it, and the threshold is 2")
+    assert one.message.endswith(": when it fails, only 1 of 3 are left, and the threshold is 2")
 
 
 def test_block_devices_on_one_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -577,11 +577,11 @@ def test_block_devices_on_one_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return [one.message for one in one_filesystem.check(position, looks)]
 
     assert told((8, 1), (253, 0), (8, 16)) == [
-        "members 0 and 1 are on the same disk of this host, sda: 1 of 3 are left without it,"
-        " and the threshold is 2"
+        "members 0 and 1 are on the same disk of this host, sda: when it fails, only 1 of 3 are "
+        "left, and the threshold is 2"
     ]
     assert told((9, 0), (9, 0)) == [
-        "members 0 and 1 are on the same disks of this host, sda, sdb: nothing is left without it"
+        "members 0 and 1 are on the same disks of this host, sda, sdb: when it fails, none is left"
     ]
     assert told((8, 0), (8, 16), (9, 0)) == []
     assert told((8, 0), (99, 9)) == []

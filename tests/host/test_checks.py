@@ -420,6 +420,52 @@ def test_formats_are_those_that_are_written(tmp_path: Path) -> None:
 
 
 @needs_qemu_img
+def test_an_image_of_another_format_has_another_size_because_of_that(tmp_path: Path) -> None:
+    good = [image(tmp_path / name) for name in ("a", "b")]
+    made = tmp_path / "made"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", made, str(SIZE)], check=True)
+    size = -(-made.stat().st_size // 512) * 512
+    (one,) = looked_into(*map(member, [*good, made]))
+    assert str(one) == (
+        f"disk 'vda': image '{made}': its format is said to be 'raw', and it begins as a 'qcow2' "
+        f"image does: so member 2 has {size:,} bytes, and the others {SIZE:,}, and the quorum does "
+        "not start; write type='qcow2', if nobody but you could have written it"
+    )
+    assert (one.severity, one.kind) == (Severity.ERROR, "format")
+    # However many they are, the size of the others is the right one.
+    copy = tmp_path / "copy"
+    copy.write_bytes(made.read_bytes())
+    results = looked_into(*map(member, [made, good[0], copy]))
+    assert {(one.kind, one.path) for one in results} == {
+        ("format", str(made)), ("format", str(copy)),
+    }  # fmt: skip
+    assert all(f"and the others {SIZE:,}, and" in one.message for one in results)
+    # One of the very same size is a warning still.
+    os.truncate(made, SIZE)
+    (one,) = looked_into(*map(member, [*good, made]))
+    assert (one.severity, one.kind) == (Severity.WARNING, "format")
+
+
+@needs_qemu_img
+def test_a_format_above_the_quorum_is_opened_with_it(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", made, str(SIZE)], check=True)
+    os.truncate(made, 4 * SIZE)
+    other = image(tmp_path / "other", 4 * SIZE)
+    for paths, kinds in (((made, made), []), ((made, other, made), []), ((other,), ["format"])):
+        domain = domain_of(*map(member, paths)).text.replace("type='quorum'/>", "type='qcow2'/>")
+        disks = Domain.from_text(domain).machine_disks
+        results = contents(disks, Volumes(None, remote=False)).results
+        assert [one.kind for one in results] == kinds
+    assert str(results[0]) == (
+        "disk 'vda': what the members of the quorum hold cannot be opened as 'qcow2', the format "
+        "above it: Image is not in qcow2 format; write type='quorum' there, if the members hold "
+        "the guest's disk itself, or look at how the members differ"
+    )
+    assert results[0].severity is Severity.ERROR
+
+
+@needs_qemu_img
 def test_backing_files_of_headers_are_followed(tmp_path: Path) -> None:
     lowest = image(tmp_path / "lowest")
     names = [tmp_path / "middle", tmp_path / "upper"]

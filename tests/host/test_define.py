@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,10 +73,43 @@ def test_a_quorum_domain_becomes_one_of_libvirts(bench: Embed) -> None:
 def test_a_dry_run_changes_nothing(bench: Embed) -> None:
     done = virtquorum(bench, "define", "--dry-run", web(bench, "web"))
     assert done.code == 0
-    assert done.out.startswith("define 'web'\n  1. make the placeholder '")
-    assert "\n     +  <name>web</name>\n" in done.out
+    assert done.out == (
+        "define 'web'\n"
+        f"  1. make the placeholder '{placeholder(bench, 'web')}' of 4194304 bytes\n"
+        "  2. define 'web'\n     libvirt: define web\n"
+        "  3. find the quorum disks in libvirt's definition of 'web'\n"
+    )
     assert bench.virsh("list", "--all", "--name").strip() == ""
     assert not placeholder(bench, "web").exists()
+
+
+def test_a_dry_run_shows_the_difference_of_the_quorum_domain(bench: Embed) -> None:
+    """And nothing else: no lowering, no other indentation, no password."""
+    graphics = "<graphics type='vnc' passwd='secret' port='-1'/>"
+    file = web(bench, "web")
+    file.write_text(file.read_text().replace("</devices>", f"{graphics}</devices>"))
+    assert virtquorum(bench, "define", file).code == 0
+    dumped = virtquorum(bench, "dumpxml", "--inactive", "--security-info", "web").out
+    assert "passwd='secret'" in dumped
+    other = bench.folder / "other.xml"
+    other.write_text(dumped)
+    done = virtquorum(bench, "define", "--dry-run", other)
+    assert (done.code, done.err) == (0, "")
+    assert "\n  2. define 'web'\n     libvirt: define web\n  3. " in done.out
+    other.write_text(re.sub("\n *", "", dumped).replace("threshold='2'", 'threshold="3"'))
+    done = virtquorum(bench, "define", "--dry-run", other)
+    changed = [line[5:] for line in done.out.splitlines() if line[5:6] in ("+", "-")]
+    assert changed == [
+        "--- web (as it is)",
+        "+++ web (new)",
+        "-    <disk type='quorum' threshold='2' device='disk'>",
+        "+    <disk type='quorum' threshold='3' device='disk'>",
+    ]
+    other.write_text(dumped.replace("secret", "another"))
+    done = virtquorum(bench, "define", "--dry-run", other)
+    assert done.out.count("passwd='…'") == 2
+    assert "secret" not in done.out + done.err
+    assert "another" not in done.out + done.err
 
 
 def test_a_new_definition_keeps_placeholders_and_removes_the_others(bench: Embed) -> None:
@@ -88,7 +122,7 @@ def test_a_new_definition_keeps_placeholders_and_removes_the_others(bench: Embed
     refused = virtquorum(bench, "define", one)
     assert refused.code == 1
     assert refused.err == (
-        "virtquorum: note: 'web' has the quorum disk 'vdb' now, and not in the new definition; "
+        "virtquorum: 'web' has the quorum disk 'vdb' now, and not in the new definition; "
         "its images stay\nvirtquorum: nothing was changed; --yes goes on\n"
     )
     shown = virtquorum(bench, "define", "--dry-run", one)
@@ -101,6 +135,42 @@ def test_a_new_definition_keeps_placeholders_and_removes_the_others(bench: Embed
     assert all(image.exists() for image in images)
     again = virtquorum(bench, "define", "-", input=one.read_text())
     assert again.code == 0
+
+
+def test_a_placeholder_of_another_size_is_mended_and_not_complained_of(bench: Embed) -> None:
+    file = web(bench, "web")
+    assert virtquorum(bench, "define", file).code == 0
+    os.truncate(placeholder(bench, "web"), 1 << 20)
+    done = virtquorum(bench, "define", with_uuid(bench, "web", file))
+    assert (done.code, done.err) == (0, "")
+    assert placeholder(bench, "web").stat().st_size == 4 << 20
+
+
+def test_a_format_above_the_quorum_that_is_not_there(bench: Embed) -> None:
+    """It is said while defining, and refuses a start; where it is there all is well."""
+    made = bench.folder / "made.qcow2"
+    qemu_img("create", "-q", "-f", "qcow2", made, str(1 << 20))
+    content = made.read_bytes()
+    images = [bench.image(f"{count}.raw", 4 << 20, content) for count in range(3)]
+    disk = quorum_disk("vda", images).replace("type='quorum'/>", "type='qcow2'/>")
+    file = web(bench, "web", disk)
+    done = virtquorum(bench, "define", file)
+    assert (done.code, "cannot be opened" in done.err) == (0, False)
+    assert virtquorum(bench, "start", "--paused", "web").code == 0
+    assert virtquorum(bench, "destroy", "web").code == 0
+    for one in images[1:]:
+        one.write_bytes(bytes(4 << 20))
+    done = virtquorum(bench, "define", with_uuid(bench, "web", file))
+    said = (
+        "disk 'vda': what the members of the quorum hold cannot be opened as 'qcow2', the format "
+        "above it: Image is not in qcow2 format; write type='quorum' there, if the members hold "
+        "the guest's disk itself, or look at how the members differ\n"
+    )
+    assert (done.code, f"virtquorum: note: {said}" in done.err) == (0, True)
+    done = virtquorum(bench, "start", "web")
+    assert (done.code, f"virtquorum: {said}" in done.err) == (1, True)
+    done = virtquorum(bench, "start", "--no-checks", "web")
+    assert (done.code, "Image is not in qcow2 format" in done.err) == (1, True)
 
 
 def test_a_domain_without_a_quorum_is_handed_on(bench: Embed) -> None:
@@ -206,7 +276,10 @@ def test_what_was_changed_by_hand_is_not_lost_in_silence(bench: Embed) -> None:
     bench.call(asked.define, re.sub("<qemu:override>.*</qemu:override>", "", xml, flags=re.DOTALL))
     refused = virtquorum(bench, "define", with_uuid(bench, "web", file))
     assert refused.code == 1
-    assert "note: the definition that is there was changed by hand, and that goes: " in refused.err
+    assert (
+        "virtquorum: the definition that is there was changed by hand, and that goes: "
+        in refused.err
+    )
     assert virtquorum(bench, "define", "-y", file).code == 0
     assert virtquorum(bench, "dumpxml", "web").code == 0
 

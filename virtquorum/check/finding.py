@@ -76,7 +76,8 @@ class Finding(Node):
 
     ``file`` is the name under which the document was given; lines and
     columns count from 1, columns in characters, and the end is behind the
-    last character.  ``path`` is the way to the element
+    last character.  They are 0 in a finding about what stands in no document:
+    an option, which ``file`` names then.  ``path`` is the way to the element
     ('devices.disk[0].backingStore[2]', '' for the document).  ``expected``
     says in words what should stand there, and ``fix`` how to mend it, where
     there is a safe way.  Findings are ordered by place, and equal if place,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from virtquorum.check.finding import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from virtquorum.check.rule import Position
     from virtquorum.model.image import Image
@@ -34,6 +34,7 @@ __all__ = [
     "Look",
     "asked_of",
     "header_format",
+    "info",
     "local_path",
     "look_at",
     "place_of",
@@ -121,6 +122,7 @@ class Look:
     backing: Backing | None = None
     device: int | None = None
     inode: tuple[int, int] | None = None
+    external: bool = False
 
 
 def place_of(position: Position) -> tuple[Element, str | None]:
@@ -200,7 +202,7 @@ def look_at(asked: Asked, program: str) -> Look:
     if asked.driver == "vmdk" and _lists_extents(data):
         why = "is not looked into: it is a list of other files that QEMU would open"
         return replace(look, unreadable=(why, Severity.NOTE))
-    return _ask(look, program, external=asked.driver == "qcow2" and _has_data_file(data))
+    return _ask(replace(look, external=asked.driver == "qcow2" and _has_data_file(data)), program)
 
 
 def _odd_kind(mode: int, block: bool) -> str | None:
@@ -277,13 +279,28 @@ def _options(asked: Asked, *, external: bool) -> str:
     return ",".join(word.replace(",", ",,") for word in words)
 
 
-def _ask(look: Look, program: str, *, external: bool) -> Look:
+def _ask(look: Look, program: str) -> Look:
     """Ask qemu-img, as the format that the document gives."""
+    options = _options(look.asked, external=look.external)
+    try:
+        found = info(program, ["--image-opts", options])
+    except TimeoutError as error:
+        return replace(look, unreadable=(str(error), Severity.ERROR))
+    if isinstance(found, str):
+        return replace(look, refused=found)
+    return replace(look, size=found["virtual-size"], backing=_backing(found))
+
+
+def info(program: str, words: Sequence[str]) -> Mapping[str, Any] | str:
+    """What qemu-img says of an image, or why it does not open it, in its own words.
+
+    ``words`` name the image, the last one itself.  Raises TimeoutError, whose
+    text says so of the image.
+    """
     import json
     import subprocess
 
-    command = [program, "info", "--output=json", "--force-share", "--image-opts",
-               _options(look.asked, external=external)]  # fmt: skip
+    command = [program, "info", "--output=json", "--force-share", *words]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, "LC_ALL": "C.UTF-8"},
@@ -293,14 +310,13 @@ def _ask(look: Look, program: str, *, external: bool) -> Look:
         try:
             out, err = process.communicate(timeout=_TIMEOUT)
         except subprocess.TimeoutExpired:
-            why = f"was not read within {_TIMEOUT} seconds"
-            return replace(look, unreadable=(why, Severity.ERROR))
+            raise TimeoutError(f"was not read within {_TIMEOUT} seconds") from None
         finally:
             process.kill()
     if process.returncode:
-        return replace(look, refused=_said(err, process.returncode, command[-1]))
-    info = json.loads(out)
-    return replace(look, size=info["virtual-size"], backing=_backing(info))
+        return _said(err, process.returncode, command[-1])
+    found: Mapping[str, Any] = json.loads(out)
+    return found
 
 
 def _bound(pid: int) -> None:

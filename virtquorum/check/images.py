@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Final
 
+from virtquorum.check.container import container_refused
 from virtquorum.check.image_look import asked_of, look_at
 from virtquorum.check.rule import positions
 from virtquorum.check.rules import (
@@ -54,6 +55,7 @@ def image_problems(
         if (look := seen.get(id(one.image))) is not None
         and any(True for _ in image_format.check(one, look))
     }
+    program = shutil.which("qemu-img") or ""  # without it nothing was seen
     sizes = _sizes(found, {key: look for key, look in seen.items() if key not in mistaken})
     for problem in image_under_two_names.check(found, seen):
         yield image_under_two_names.RULE, problem
@@ -66,6 +68,10 @@ def image_problems(
                 for problem in module.check(one, look):
                     yield module.RULE, problem
         if one.image.source.type == "quorum":
+            refused = container_refused(one, seen, program)
+            if refused is not None:
+                for problem in image_format.check_container(one, refused):
+                    yield image_format.RULE, problem
             for problem in image_sizes.check(one, [sizes.get(id(it)) for it in one.image.below]):
                 yield image_sizes.RULE, problem
             for problem in one_filesystem.check(one, [seen.get(id(it)) for it in one.image.below]):

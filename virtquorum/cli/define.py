@@ -16,6 +16,7 @@ from virtquorum.cli.connection import (
     refusing,
     show_findings,
     show_results,
+    tell_unfinished,
 )
 from virtquorum.cli.inputs import MaxDepth, MaxSize, one_domain
 from virtquorum.cli.secrets import SecretOptions
@@ -41,7 +42,8 @@ def command(
     connect: Connect = None,
     dry_run: DryRun = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Go on where something of the old one is lost.")
+        bool,
+        typer.Option("--yes", "-y", help="Do not ask where something is lost or unwise."),
     ] = False,
     placeholder_dir: Annotated[
         str | None,
@@ -67,13 +69,17 @@ def command(
     domain without quorum disks is handed on. A domain that runs goes on as it
     is until its next start.
 
+    You are asked first where the old definition has quorum disks that the new
+    one lacks, and where a quorum gets members that it had not: nothing copies
+    the disk's data to them. 'virtquorum patch DOMAIN member' does.
+
     \b
       virtquorum define domain.xml
       virtquorum define --dry-run domain.xml
       virtquorum define --connect qemu:///session domain.xml
 
-    Exit codes: 0 defined, 1 errors in it or refused, 2 usage, 3 input that
-    cannot be read, or no connection to libvirt.
+    Exit codes: 0 defined, 1 errors in it, refused or not agreed to, 2 usage,
+    3 input that cannot be read, or no connection to libvirt.
     """
     streams: Streams = context.obj
     if placeholder_dir is not None and not placeholder_dir.startswith("/"):
@@ -88,6 +94,8 @@ def command(
         except InvalidError as error:
             show_findings(error.findings, streams)
             raise HostError(str(error)) from None
+        if definition.existing is not None:
+            tell_unfinished(definition.existing, streams)
         show_findings(definition.findings, streams)
         if not no_checks:
             show_results(check_definition(definition), streams, refusing=False)

@@ -10,6 +10,7 @@ from virtquorum.cli.connection import (
     NoChecks,
     given_secrets,
     refusing,
+    tell_unfinished,
 )
 from virtquorum.cli.secrets import SecretOptions
 from virtquorum.cli.streams import Streams
@@ -31,8 +32,8 @@ def command(
     """Edit a domain's definition in $VISUAL, $EDITOR or vi, with its quorum disks.
 
     What you save is validated, and defined as by 'virtquorum define'. Where
-    that does not go you are asked whether to edit it again; what you wrote is
-    never lost.
+    that does not go, or something is lost or unwise, you are asked whether to
+    edit it again; what you wrote is never lost.
 
     \b
       virtquorum edit web
@@ -47,4 +48,5 @@ def command(
         with refusing(host, streams):
             from virtquorum.cli.editing import Editing
 
+            tell_unfinished(domain, streams)
             return Editing(domain, given, streams, checks=not no_checks).run()

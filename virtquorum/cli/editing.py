@@ -38,7 +38,7 @@ _ANSWERS: Final = {
     "y": "edit it again",
     "n": "give up; what you wrote is kept in a file",
     "i": "define it without virtquorum's rules; libvirt validates it still",
-    "f": "define it although something goes, or somebody else has changed it meanwhile",
+    "f": "define it all the same, whatever is said above of it",
     "?": "this help",
 }
 
@@ -152,6 +152,7 @@ class Editing:
         return definition
 
     def _say_lost(self, definition: Definition) -> None:
+        """Say what goes or is unwise, and whether there is another definition by now."""
         for one in definition.lost:
             self.streams.say(one)
         if self._definition() != self._base:

@@ -69,7 +69,6 @@ def command(
 
 def _is_refused(domain: HostDomain, streams: Streams) -> bool:
     """Whether the images are in the way of a start; what is in the way is said."""
-    from virtquorum.check.finding import Severity
     from virtquorum.host.checks import check_images, refused
     from virtquorum.host.start import lowerings_of, need_off, next_start
 
@@ -77,11 +76,7 @@ def _is_refused(domain: HostDomain, streams: Streams) -> bool:
     found = lowerings_of(domain, lowered)
     if not found:
         return False
-    results = [
-        one
-        for one in check_images(domain.host.connection, lowered, found)
-        if (one.kind, one.severity) != ("placeholder", Severity.WARNING)  # the start mends it
-    ]
+    results = check_images(domain.host.connection, lowered, found)
     if refused(results):
         need_off(domain)  # else its own QEMU is who has the images open
     show_results(results, streams)

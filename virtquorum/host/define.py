@@ -17,11 +17,13 @@ from virtquorum.host.definition import (
     RemovePlaceholder,
     VerifyDefinition,
     WriteFile,
-    difference,
 )
+from virtquorum.host.exchange import exchanges
 from virtquorum.host.kept import with_kept
+from virtquorum.host.noted import without_note
 from virtquorum.host.owner import qemu_owner
 from virtquorum.host.placeholders import Placeholders
+from virtquorum.host.shown import shown_difference
 from virtquorum.host.sizes import quorum_size
 from virtquorum.host.taken import own_files
 from virtquorum.model.node import Node, node
@@ -39,7 +41,9 @@ if TYPE_CHECKING:
     from virtquorum.host.change import Step
     from virtquorum.host.checks import CheckResult
     from virtquorum.host.domain import HostDomain
+    from virtquorum.host.exchange import Exchange
     from virtquorum.host.session import Host
+    from virtquorum.model.disk import Disk
     from virtquorum.stock.lowering import Lowering
     from virtquorum.xml.document import Element
     from virtquorum.xml.domain import Domain
@@ -66,8 +70,10 @@ class Definition(Node):
     ``domain`` is the quorum domain, ``lowered`` what libvirt is handed (a
     first definition gets a UUID as well, if it has none), and ``existing`` the
     domain whose definition it takes the place of.  ``lost`` are sentences on
-    what goes with that; ``notes`` are worth knowing; ``findings`` are what the
-    rules say that does not stop it.
+    what goes with that or is unwise, and should be asked before: those of
+    ``exchanges``, the new members of disks that it has, among them.  ``notes``
+    are worth knowing; ``findings`` are what the rules say that does not stop
+    it.
     """
 
     domain: Domain
@@ -75,6 +81,7 @@ class Definition(Node):
     lowerings: tuple[Lowering, ...]
     existing: HostDomain | None
     lost: tuple[str, ...]
+    exchanges: tuple[Exchange, ...]
     notes: tuple[str, ...]
     findings: tuple[Finding, ...]
     plan: Plan
@@ -103,7 +110,7 @@ def plan_definition(
     if root.name != "domain":
         raise EditError(f"{domain.name}: libvirt defines a <domain>, and this is a <{root.name}>")
     findings = () if checked else _findings(domain)
-    new = lift(domain)
+    new = lift(without_note(domain))
     disks = [one for one in new.machine_disks if one.quorums]
     if disks:
         host.need_qemu()
@@ -117,12 +124,16 @@ def plan_definition(
     lowered = with_lowerings(new, made)
     steps, notes = _steps(host, new, lowered, uuid, made, existing, old)
     name = new.domain_name or ""
+    exchanged = exchanges(host, _before(existing, old), disks)
+    active = existing is not None and existing.is_active
+    asked = [one.question(name, active=active) for one in exchanged]
     return Definition(
         domain=new,
         lowered=lowered,
         lowerings=tuple(made),
         existing=existing,
-        lost=tuple(_lost(existing, old, new)),
+        lost=(*_lost(existing, old, new), *(one for one in asked if one is not None)),
+        exchanges=tuple(exchanged),
         notes=(*others, *notes, *_running(existing)),
         findings=findings,
         plan=Plan(title=f"define '{name}'", domain=name, steps=tuple(steps)),
@@ -141,7 +152,8 @@ def check_definition(definition: Definition) -> list[CheckResult]:
         return []
     host, existing = definition.host, definition.existing
     own = _opened(existing) if existing is not None and existing.is_active else set()
-    return check_images(host.connection, definition.domain, definition.lowerings, own=own)
+    found = check_images(host.connection, definition.domain, definition.lowerings, own=own)
+    return [*found, *(note for one in definition.exchanges for note in one.notes())]
 
 
 def _opened(domain: HostDomain) -> set[str]:
@@ -194,7 +206,7 @@ def _existing(host: Host, domain: Domain) -> HostDomain | None:
     if not uuid or found.uuid.replace("-", "") != uuid.replace("-", "").lower():
         raise HostError(
             f"{domain.name}: there is a domain '{name}' already, with the UUID {found.uuid}; to "
-            f"change it, write <uuid>{found.uuid}</uuid>, or use 'virtquorum edit {name}'"
+            f"change it, write <uuid>{found.uuid}</uuid>, as 'virtquorum dumpxml {name}' has it"
         )
     return found
 
@@ -241,8 +253,7 @@ def _steps(
             )
         steps.append(MakePlaceholder(placeholders, one.file, size, kept=one.file in kept_already))
     name = new.domain_name or ""
-    before = old.formatted().text if old is not None else ""
-    shown = difference(before, lowered.formatted().text, name)
+    shown = shown_difference(existing, new)
     planned = (
         old.text if existing is not None and existing.is_persistent and old is not None else None
     )
@@ -264,6 +275,14 @@ def _without_use(
     if existing is not None and existing.is_active:
         live = set(placeholder_files(existing.text()).values())
     return [path for path in gone if path not in live], [path for path in gone if path in live]
+
+
+def _before(existing: HostDomain | None, old: Domain | None) -> list[Disk]:
+    """The disks whose members have the data: of the old definition, and of what runs."""
+    if existing is None or old is None:
+        return []
+    documents = [old, existing.text()] if existing.is_active else [old]
+    return [disk for one in documents for disk in lift(one, force=True).machine_disks]
 
 
 def _lost(existing: HostDomain | None, old: Domain | None, new: Domain) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from virtquorum.check.container import is_mistaken
 from virtquorum.check.finding import Severity
 from virtquorum.check.image_look import FORMATS
 from virtquorum.check.rule import Problem, Rule
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from virtquorum.check.image_look import Look
     from virtquorum.check.rule import Position
 
-__all__ = ["RULE", "check"]
+__all__ = ["RULE", "check", "check_container"]
 
 
 def check(position: Position, look: Look) -> Iterator[Problem]:
@@ -27,7 +28,7 @@ def check(position: Position, look: Look) -> Iterator[Problem]:
     attribute = "type" if written is not None else None
     element = written if written is not None else position.element
     if driver == "raw":
-        if header is not None:
+        if header is not None and is_mistaken(position, look):
             own = " (or the guest's own encryption)" if header == "luks" else ""
             yield Problem(
                 element,
@@ -46,6 +47,19 @@ def check(position: Position, look: Look) -> Iterator[Problem]:
             attribute=attribute,
             expected=_expected(header or "raw"),
         )
+
+
+def check_container(position: Position, refused: str) -> Iterator[Problem]:
+    """See RULE; ``refused`` is why QEMU does not open the format above a quorum."""
+    written = position.format_element
+    above = position.image.format or "quorum"
+    yield Problem(
+        written if written is not None else position.element,
+        f"the format above the quorum is '{above}', and QEMU does not open what its members hold "
+        f"as that: {refused}",
+        attribute="type" if written is not None else None,
+        expected="type='quorum', where the members hold the guest's disk itself",
+    )
 
 
 def _image(header: str) -> str:
@@ -71,6 +85,10 @@ uses, and it does not start where the image has another ("Image is not in qcow2 
 `raw` always opens. Where such an image begins as one of another format does, the guest would see
 the container and not the disk in it; that is a warning, since a guest may have written it. A LUKS
 header in a raw image is a note: it may be the guest's own.
+
+A format above a quorum (`<driver type='qcow2'/>` on the disk) is that of what the members agree on.
+So the quorum is opened with all of its members, if they are files and devices of this host, and the
+format on top of it. Raw members that begin as an image of that format are as they should be.
 
 Write the format that the image has, if nobody but you could have written it. This rule runs with
 `--check-images`, and opens the image with the given format only; the first bytes are compared by

@@ -28,7 +28,8 @@ def check(position: Position, look: Look) -> Iterator[Problem]:
             element,
             f"'{look.asked.path}' {look.missing}",
             attribute=attribute,
-            expected="the image that the disk is to have: create it, or name the right one",
+            expected="an image that is there: correct the path, or mount what it is on; "
+            "'virtquorum create' makes new ones",
             severity=Severity.NOTE if forgiven else None,
         )
     backing = look.backing

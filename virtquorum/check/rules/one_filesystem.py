@@ -96,7 +96,7 @@ def _message(position: Position, together: Sequence[int], what: str) -> str:
     count = len(position.image.below)
     threshold = position.quorum.vote_threshold
     left = count - len(together)
-    lost = f"{left} of {count} are left without it" if left else "nothing is left without it"
+    lost = f"when it fails, {f'only {left} of {count} are' if left else 'none is'} left"
     enough = ""
     if isinstance(threshold, int) and 0 < left < threshold:
         enough = f", and the threshold is {threshold}"

@@ -63,7 +63,6 @@ def check_images(
     if place.here:
         config = Configuration.of(configuration or place.configuration)
         results += _here(found, lowerings, process, place, domain, config)
-        results += _placeholders(lowerings, seen.sizes)
         results += _of_others(domain.domain_name, lowerings, used)
     else:
         results += remote_results(disks, volumes, process, place.host)
@@ -100,28 +99,6 @@ def _here(
         yield from access_results(found, placeholders, process, given=given)
     if place.privileged:
         yield from device_results(found, configuration, known_paths(domain))
-
-
-def _placeholders(
-    lowerings: Sequence[Lowering], sizes: dict[str | None, int]
-) -> Iterator[CheckResult]:
-    """Placeholders that are there and have not the size of their quorum."""
-    for one in lowerings:
-        wanted = sizes.get(one.disk.name)
-        try:
-            size = os.stat(one.file).st_size
-        except OSError:
-            continue
-        if wanted is not None and size != wanted:
-            yield CheckResult(
-                severity=Severity.WARNING,
-                kind="placeholder",
-                disk=one.disk.name,
-                path=one.file,
-                message=f"the placeholder has {size:,} bytes, and the quorum {wanted:,}: libvirt "
-                "shows the wrong size",
-                ways=("a start with 'virtquorum start' mends it",),
-            )
 
 
 def _of_others(

@@ -10,6 +10,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from virtquorum.check.container import container_refused, is_mistaken
 from virtquorum.check.finding import Severity
 from virtquorum.check.image_look import FORMATS, Asked, asked_of, look_at
 from virtquorum.check.rule import Position, positions
@@ -34,15 +35,10 @@ _DEPTH: Final = 200
 
 
 class Contents(NamedTuple):
-    """What was seen of images: what is wrong, and what else QEMU opens for them.
-
-    ``sizes`` are the virtual sizes (bytes) of disks, by target, as far as
-    they are known.
-    """
+    """What was seen of images: what is wrong, and what else QEMU opens for them."""
 
     results: list[CheckResult]
     openings: list[Opening]
-    sizes: dict[str | None, int]
 
 
 def contents(disks: Sequence[Disk], volumes: Volumes, *, here: bool = True) -> Contents:
@@ -62,18 +58,26 @@ def contents(disks: Sequence[Disk], volumes: Volumes, *, here: bool = True) -> C
     looks = _looks(every, program)
     openings: list[Opening] = []
     known: dict[int, int] = {}
+    mistaken: dict[int, CheckResult] = {}
     for one in every:
         look = looks.get(id(one.image))
         if look is not None:
             assert program is not None
-            results += _seen(one, look)
+            seen = list(_seen(one, look))
+            results += seen
+            if is_mistaken(one, look):
+                mistaken |= {id(one.image): it for it in seen if it.kind == "format"}
             openings += _below(one, look, program)
         size = look.size if look is not None else volumes.size(one.image)
         if size is not None:
             known[id(one.image)] = size
-    results += _sizes(every, known)
-    sizes = {disk.name: known[id(disk.image)] for disk in disks if id(disk.image) in known}
-    return Contents(results, openings, sizes)
+    sizes = list(_sizes(every, known, mistaken))
+    # An image of another format has another size: that is told once, with its way out.
+    told = {one.path for one in sizes if one.kind == "format"}
+    results = [one for one in results if one.kind != "format" or one.path not in told]
+    if program is not None:
+        results += _containers(every, looks, program)
+    return Contents([*results, *sizes], openings)
 
 
 def _looks(every: Sequence[Position], program: str | None) -> dict[int, Look]:
@@ -102,7 +106,7 @@ def _seen(one: Position, look: Look) -> Iterator[CheckResult]:
             f"cannot be opened as '{given}': {look.refused}" + (f"; it {what}" if mistaken else ""),
             (way,) if mistaken else ("bring it back from a backup, or make it anew",),
         )  # fmt: skip
-    elif look.asked.driver == "raw" and header not in (None, "luks"):
+    elif is_mistaken(one, look) and header != "luks":
         yield _result(
             one, look, "format", Severity.WARNING,
             f"its format is said to be 'raw', and it begins as a '{header}' image does",
@@ -137,23 +141,73 @@ def _below(one: Position, look: Look, program: str) -> Iterator[Opening]:
         backing = look_at(Asked(backing.full, False, backing.format), program).backing
 
 
-def _sizes(every: Sequence[Position], known: dict[int, int]) -> Iterator[CheckResult]:
-    """The members whose size is not that of most; ``known`` gains the sizes of quorums."""
+def _containers(
+    every: Sequence[Position], looks: dict[int, Look], program: str
+) -> Iterator[CheckResult]:
+    """The formats above quorums that QEMU does not open."""
+    for one in every:
+        refused = container_refused(one, looks, program)
+        if refused is not None:
+            yield CheckResult(
+                severity=Severity.ERROR,
+                kind="format",
+                disk=one.disk.name,
+                message=f"what the members of the quorum hold cannot be opened as "
+                f"'{one.image.format}', the format above it: {refused}",
+                ways=(
+                    "write type='quorum' there, if the members hold the guest's disk itself",
+                    "look at how the members differ",
+                ),
+            )
+
+
+def _sizes(
+    every: Sequence[Position], known: dict[int, int], mistaken: dict[int, CheckResult]
+) -> Iterator[CheckResult]:
+    """The members whose size is not that of most; ``known`` gains the sizes of quorums.
+
+    ``mistaken`` are the images of another format, and what was said of them.
+    """
     for one in reversed(every):  # so that what lies below comes first
         if not isinstance(one.image.source, Quorum):
             continue
         members = [member for member in one.image.source.members if isinstance(member, Image)]
         sizes = [known.get(id(member)) for member in members]
-        there = [size for size in sizes if size is not None]
-        if not there:
+        usual = _usual([(known.get(id(it)), id(it) in mistaken) for it in members])
+        if usual is None:
             continue
-        counts = [_sectors(size) for size in there]
-        usual = max(counts, key=counts.count)
-        if one.image.format in (None, "quorum") and set(counts) == {usual}:
+        others = [
+            at for at, size in enumerate(sizes) if size is not None and _sectors(size) != usual
+        ]
+        if one.image.format in (None, "quorum") and not others:
             known[id(one.image)] = usual * _SECTOR
-        for number, (member, size) in enumerate(zip(members, sizes, strict=True)):
-            if size is not None and _sectors(size) != usual:
+        for number in others:
+            member, size = members[number], known[id(members[number])]
+            said = mistaken.get(id(member))
+            if said is not None:
+                yield _other_format(said, number, size, usual * _SECTOR)
+            else:
                 yield _other_size(one, member, number, size, usual * _SECTOR)
+
+
+def _usual(sizes: Sequence[tuple[int | None, bool]]) -> int | None:
+    """The size (sectors) of most members; of mistaken ones only where there are no others."""
+    counts = [(_sectors(size), mistaken) for size, mistaken in sizes if size is not None]
+    good = [size for size, mistaken in counts if not mistaken] or [size for size, _ in counts]
+    return max(good, key=good.count, default=None)
+
+
+def _other_format(said: CheckResult, number: int, size: int, usual: int) -> CheckResult:
+    """An image of another format that has another size because of that."""
+    return CheckResult(
+        severity=Severity.ERROR,
+        kind="format",
+        disk=said.disk,
+        path=said.path,
+        message=f"{said.message}: so member {number} has {size:,} bytes, and the others {usual:,}, "
+        "and the quorum does not start",
+        ways=said.ways,
+    )
 
 
 def _sectors(size: int) -> int:

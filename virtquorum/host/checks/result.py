@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+import shlex
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from virtquorum.check.finding import Severity
 from virtquorum.model.node import Node, node
 from virtquorum.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from virtquorum.json_text import Json
 
-__all__ = ["CheckResult", "Kind", "refused"]
+__all__ = ["CheckResult", "Kind", "refused", "told"]
 
 Kind: TypeAlias = Literal[
     "missing", "access", "device", "format", "size", "in-use", "confined", "elsewhere",
     "placeholder", "user",
 ]  # fmt: skip
+
+#: Stands for an image's path where that is what differs; no path has it.
+_IMAGE: Final = "\0"
 
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
@@ -54,6 +58,35 @@ class CheckResult(Node):
             "message": self.message,
             "ways": list(self.ways),
         }
+
+
+def told(results: Sequence[CheckResult]) -> list[tuple[Severity, str]]:
+    """The results for people: what is so of several images of a disk in one way is said once."""
+    groups: dict[tuple[object, ...], list[CheckResult]] = {}
+    for one in results:
+        said = (one.message, *(_without(one, way) for way in one.ways))
+        groups.setdefault((one.severity, one.kind, one.disk, one.path is None, *said), []).append(
+            one
+        )
+    return [(same[0].severity, _said_of(same)) for same in groups.values()]
+
+
+def _without(one: CheckResult, text: str) -> str:
+    """A text in which the image has no name, so that those of other images can be the same."""
+    return text.replace(shlex.quote(one.path), _IMAGE) if one.path else text
+
+
+def _said_of(same: Sequence[CheckResult]) -> str:
+    first = same[0]
+    paths = list(dict.fromkeys(one.path for one in same if one.path))
+    if len(paths) < 2:
+        return str(first)
+    disk = f"disk '{first.disk}': " if first.disk else ""
+    images = " ".join(f"'{one}'" for one in paths)
+    every = " ".join(map(shlex.quote, paths))
+    ways = ", or ".join(_without(first, way).replace(_IMAGE, every) for way in first.ways)
+    said = f"{disk}images {images}, each: {first.message}{f'; {ways}' if ways else ''}"
+    return printable(said)
 
 
 def refused(results: Iterable[CheckResult]) -> bool:
