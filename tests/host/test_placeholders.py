@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 embedded = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
 
 SIZE = 4 << 20
+SCSI = "<controller type='scsi' model='virtio-scsi'/>"
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,34 @@ def test_a_renamed_domain_keeps_its_placeholder(bench: Embed) -> None:
     assert (again.code, again.err, named(bench, "web")) == (0, "", str(second))
     assert virtquorum(bench, "undefine", "web").code == 0
     assert (placeholder(bench).exists(), second.exists()) == (True, False)
+
+
+@embedded
+@pytest.mark.parametrize("both", [False, True])
+def test_a_disk_that_is_plugged_in_takes_no_other_domains(bench: Embed, both: bool) -> None:
+    """The renamed domain has the file that the disk's would be called."""
+    disks = (quorum_disk("vda", members(bench, "web")),
+             quorum_disk("sda", members(bench, "one"), bus="scsi", boot=None))  # fmt: skip
+    done = virtquorum(bench, "define", "--no-checks", web(bench, "web", *disks, devices=SCSI))
+    assert done.code == 0, done.err
+    bench.virsh("domrename", "web", "old")
+    file = web(bench, "web", quorum_disk("vda", members(bench, "new")), devices=SCSI)
+    assert virtquorum(bench, "define", "--no-checks", file).code == 0
+    assert virtquorum(bench, "start", "--paused", "web").code == 0
+    disk = bench.folder / "disk.xml"
+    disk.write_text(quorum_disk("sda", members(bench, "two"), bus="scsi", boot=None))
+    options = ("--live", "--config") if both else ("--live",)
+    done = virtquorum(bench, "patch", "web", "attach", disk, *options)
+    assert done.code == 0, done.err
+    mine, others = placeholder(bench, "web.2", "sda"), placeholder(bench, "web", "sda")
+    live = bench.call(asked.xml, "web", False)
+    assert (live.count(f"'{mine}'") > 0, live.count(str(others))) == (True, 0)
+    assert (str(mine) in bench.call(asked.xml, "web", True)) is both
+    assert str(others) in bench.call(asked.xml, "old", True)
+    assert (mine.exists(), others.exists()) == (True, True)
+    assert virtquorum(bench, "doctor", "web").code == 0
+    assert virtquorum(bench, "patch", "web", "detach", "sda", *options).code == 0
+    assert (mine.exists(), others.exists()) == (False, True)
 
 
 def copied(bench: Embed) -> str:

@@ -295,3 +295,34 @@ def test_an_embedded_driver(monkeypatch: pytest.MonkeyPatch) -> None:
             sys.executable, "-c", program, VIRSH_DEFAULT_CONNECT_URI="test:///default"
         )
         assert chosen.stdout.startswith("test:///default None <")
+
+
+def test_the_root_of_an_embedded_driver_is_absolute(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with (
+        pytest.raises(HostError) as caught,
+        connect("qemu:///embed?root=relative"),
+    ):
+        raise AssertionError
+    assert str(caught.value) == (
+        "the connection 'qemu:///embed?root=relative': the root directory of an embedded libvirt "
+        f"is an absolute path; 'qemu:///embed?root={tmp_path}/relative', say"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@embedded
+def test_the_log_of_an_embedded_driver_is_put_aside() -> None:
+    with embed() as bench:
+        log, old = bench.root / "virtquorum.log", bench.root / "virtquorum.log.1"
+        log.write_bytes(b"x" * (1 << 20))
+        for size, is_old in ((1 << 20, False), ((1 << 20) + 1, True), (0, True)):
+            with log.open("ab") as file:
+                file.truncate(size)
+            done = bench.virtquorum("list", LIBVIRT_LOG_OUTPUTS="")
+            assert done.returncode == 0, done.stderr
+            assert old.exists() is is_old
+        assert old.stat().st_size == (1 << 20) + 1
+        assert log.stat().st_size < 1 << 20

@@ -129,6 +129,21 @@ def test_images_that_are_missing(bench: Embed) -> None:
     assert bench.call(asked.state, "web") == "shut off"
 
 
+def test_a_start_that_fails_leaves_no_placeholder(bench: Embed) -> None:
+    """Unless it was there before."""
+    images = members(bench, "web")
+    defined(bench, quorum_disk("vda", images))
+    images[2].unlink()
+    for is_there in (True, False):
+        if not is_there:
+            placeholder(bench).unlink()
+            placeholder(bench).parent.rmdir()
+        failed = virtquorum(bench, "start", "--no-checks", "web")
+        assert (failed.code, "all is as it was before" in failed.err) == (1, True)
+        assert placeholder(bench).parent.exists() is is_there
+        assert "urn:virtquorum:change" not in bench.call(asked.xml, "web", True)
+
+
 def test_a_domain_changed_by_hand_is_not_started(bench: Embed) -> None:
     """Virsh would start it, with the placeholder as the guest's disk."""
     defined(bench)
@@ -196,8 +211,44 @@ def test_a_fault_at_any_call_leaves_it_off_or_running(bench: Embed) -> None:
         else:
             assert "injected" in words
             assert state == "shut off"
+        xml = bench.call(asked.xml, "web", True)
+        assert ("urn:virtquorum:change" in xml) is ("cannot take away the note" in words)
     assert words == "done"
     assert sum("all is as it was before" in one for one in said) >= 3
+
+
+class Unwritable:
+    """A domain's handle of somebody who may start it and not write to its definition."""
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+
+    def __getattr__(self, name: str) -> Any:
+        return self._refuse if name == "setMetadata" else getattr(self._handle, name)
+
+    def _refuse(self, *arguments: object) -> None:
+        import libvirt
+
+        error = libvirt.libvirtError("")
+        error.err = (88, 10, "access denied", 2, *[""] * 5)
+        raise error
+
+
+def start_unwritable(connection: Any) -> str:
+    """The state of a domain that was started without its note."""
+    from virtquorum.host.change import apply
+    from virtquorum.host.session import Host
+    from virtquorum.host.start import plan_start
+
+    domain = Host(connection).domain("web")
+    domain.handle = Unwritable(domain.handle)
+    assert apply(plan_start(domain)) is None
+    return domain.state
+
+
+def test_a_definition_that_cannot_be_written_is_in_no_starts_way(bench: Embed) -> None:
+    defined(bench)
+    assert bench.call(start_unwritable) == "running"
 
 
 class Ended:

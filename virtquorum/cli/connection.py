@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from virtquorum.check.finding import Finding
     from virtquorum.host.change import Observer, Plan, Step
     from virtquorum.host.checks.result import CheckResult
+    from virtquorum.host.domain import HostDomain
     from virtquorum.host.session import Host
     from virtquorum.qemu.provided import Provided
+    from virtquorum.xml.domain import Domain
 
 __all__ = [
     "Connect",
@@ -40,6 +42,7 @@ __all__ = [
     "refusing",
     "show_findings",
     "show_results",
+    "tell_unfinished",
 ]
 
 _USUAL = 80
@@ -105,6 +108,22 @@ def refusing(host: Host, streams: Streams) -> Iterator[None]:
         raise typer.Exit(128 + interrupted.number) from None
 
 
+def tell_unfinished(
+    domain: HostDomain, streams: Streams, text: Domain | None = None, *, ends: bool = False
+) -> None:
+    """Say of a change of a domain that it was cut short, or goes on, if it has a note of one.
+
+    ``text`` is libvirt's XML of what runs, where that is at hand already; it
+    is asked for otherwise.  With ``ends`` the guest is ended now.  Raises
+    LibvirtError.
+    """
+    from virtquorum.host.noted import noted
+
+    found = noted(text) if text is not None else domain.unfinished
+    if found is not None and not found.is_ours:
+        streams.note(f"{domain.where}: {found.ended if ends else found}")
+
+
 def carried_out(plan: Plan, streams: Streams, *, dry_run: bool = False) -> int:
     """Make a change, or print its plan; 0, or the exit code for a signal that came too late.
 
@@ -165,10 +184,12 @@ def _shown(line: str, streams: Streams) -> str:
 
 def agreed(lost: Sequence[str], streams: Streams, *, yes: bool, dry_run: bool) -> bool:
     """Whether a change that loses something may be made: --yes, or a person says so."""
-    for one in lost:
-        streams.note(one)
     if not lost or yes or dry_run:
+        for one in lost:
+            streams.note(one)
         return True
+    for one in lost:
+        streams.say(one)
     if streams.input.isatty() and streams.err.isatty():
         streams.err.write("virtquorum: go on? [y/N] ")
         streams.err.flush()
@@ -201,12 +222,13 @@ def show_results(
 ) -> None:
     """Say what the checks of images found; what refuses nothing is a note, all of it."""
     from virtquorum.check.finding import Severity
+    from virtquorum.host.checks.result import told
 
-    for one in results:
-        if refusing and one.severity is Severity.ERROR:
-            streams.say(str(one))
+    for severity, text in told(results):
+        if refusing and severity is Severity.ERROR:
+            streams.say(text)
         else:
-            streams.note(str(one))
+            streams.note(text)
 
 
 def given_secrets(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from virtquorum.cli.connection import Connect, DomainName, refusing
+from virtquorum.cli.connection import Connect, DomainName, refusing, tell_unfinished
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import HostError
 from virtquorum.host import connect as connected
@@ -46,7 +46,9 @@ def command(
 
             if not domain.is_active:
                 raise HostError(f"{domain.where} does not run")
-            files = live_placeholders(domain)
+            text = domain.text()
+            tell_unfinished(domain, streams, text, ends=True)
+            files = live_placeholders(domain, text)
             destroy(domain, _GRACEFUL if graceful else 0)
             for sentence in remove_placeholders(domain, files):
                 streams.note(sentence)

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from virtquorum.cli.connection import Connect, DomainName
+from virtquorum.cli.connection import Connect, DomainName, tell_unfinished
 from virtquorum.cli.difference import show_difference
 from virtquorum.cli.filled_in import side_by_side
 from virtquorum.cli.inputs import MaxDepth, MaxSize, one_domain
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import EditError
 from virtquorum.host import connect as connected
+from virtquorum.host.noted import without_note
 from virtquorum.stock.lift import lift
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
 from virtquorum.xml.format import format_disk
@@ -60,8 +61,10 @@ def command(
             "compared with a <domain>"
         )
     with connected(connect) as host:
-        have = host.domain(name).lifted(inactive=not live)
-    new = lift(other)
+        domain = host.domain(name)
+        tell_unfinished(domain, streams)
+        have = domain.lifted(inactive=not live)
+    new = lift(without_note(other))
     if disks_only:
         old_text, new_text = (
             "".join(format_disk(one, "") for one in disks)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _VERSION = 1
+#: What 'nothing is wrong' does not speak of.
+_UNSEEN = "; what the members hold is not compared"
 
 
 def command(
@@ -51,7 +53,9 @@ def command(
     A change that was cut short is brought to its end, or taken back, and what
     is left over is taken away. What loses nothing is mended at once; what may
     lose something is asked first; what only a person can decide is said, with
-    the ways out. No image is ever removed.
+    the ways out. No image is ever removed, nor read: whether the members hold
+    the same QEMU's vote says at each read, and 'qemu-img compare' of a domain
+    that is off.
 
     \b
       virtquorum doctor web
@@ -151,7 +155,7 @@ def _sum(treated: Treated, name: str | None, *, dry_run: bool) -> str:
     left = treated.left
     mended = sum(one.outcome == "mended" for one in treated.found)
     if not left:
-        return f"{where}: {'all is mended' if mended else 'nothing is wrong'}"
+        return f"{where}: {'all is mended' if mended else 'nothing is wrong'}{_UNSEEN}"
     words = f"{len(left)} {'thing is' if len(left) == 1 else 'things are'} wrong"
     if not dry_run:
         return f"{where}: {words} still" + (f", {mended} mended" if mended else "")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from virtquorum.cli.connection import Connect, DomainName
+from virtquorum.cli.connection import Connect, DomainName, tell_unfinished
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import LoweredError
 from virtquorum.host import connect as connected
@@ -55,6 +55,7 @@ def command(
     with connected(connect) as host:
         domain = host.domain(name)
         text = domain.text(inactive=inactive, secure=security_info, migratable=migratable)
+        tell_unfinished(domain, streams, None if inactive else text)
         found = text if lowered else _lifted(domain, text, force, streams)
     data = found.to_bytes() if lowered else found.format()
     streams.write_bytes(data if data.endswith(b"\n") else data + b"\n")
@@ -62,9 +63,11 @@ def command(
 
 
 def _lifted(domain: HostDomain, text: Domain, force: bool, streams: Streams) -> Domain:
+    from virtquorum.host.noted import without_note
     from virtquorum.stock.lift import lift
     from virtquorum.xml.troubles import troubles
 
+    text = without_note(text)
     if force or domain.host.driver != "QEMU":
         for trouble in troubles(text.document.root):
             streams.note(f"{trouble.message}; the record is believed")

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from virtquorum.cli.connection import Connect
+from virtquorum.cli.connection import Connect, domain_names
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import LibvirtError
 from virtquorum.host import connect as connected
+from virtquorum.host.noted import noted
 from virtquorum.report.domain_list import Listed, list_json, list_text
 from virtquorum.stock.lift import lift
 from virtquorum.xml.record import Record
 from virtquorum.xml.troubles import troubles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from virtquorum.host.domain import HostDomain
-    from virtquorum.host.session import Host
     from virtquorum.model.disk import Disk
 
 __all__ = ["command"]
@@ -30,6 +30,15 @@ _NO_DOMAIN = 42
 
 def command(
     context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DOMAIN…]",
+            help="Only these, by name, UUID or id, whether they run or not.",
+            show_default=False,
+            autocompletion=domain_names,
+        ),
+    ] = None,
     connect: Connect = None,
     every: Annotated[bool, typer.Option("--all", help="Those that do not run as well.")] = False,
     inactive: Annotated[
@@ -41,26 +50,32 @@ def command(
 ) -> int:
     """List the domains that have quorum disks, with the members of each.
 
-    Of a domain that runs these are the disks that it runs with.
+    Of a domain that runs these are the disks that it runs with. A star behind
+    its state says that a change of its disks is not finished.
 
     \b
       virtquorum list --all
       virtquorum list --inactive
+      virtquorum list web db
       virtquorum list --json --all
 
-    Exit codes: 0 listed, 2 usage, 3 no connection to libvirt.
+    Exit codes: 0 listed, 2 usage, 3 no such domain, or no connection to
+    libvirt.
     """
     streams: Streams = context.obj
     if every and inactive:
         raise typer.BadParameter("--all and --inactive exclude each other")
+    if names and (every or inactive):
+        raise typer.BadParameter("--all and --inactive choose domains, and DOMAIN names them")
     with connected(connect) as host:
-        others = 0
-        found = []
-        for one in _every(host, active=not inactive, inactive=every or inactive):
-            if one.disks or one.troubles:
-                found.append(one)
-            else:
-                others += 1
+        if names:
+            chosen = list({one.uuid: one for one in map(host.domain, names)}.values())
+        else:
+            chosen = host.domains(active=not inactive, inactive=every or inactive)
+        others: list[Listed] = []
+        found: list[Listed] = []
+        for one in _every(chosen):
+            (found if one.disks or one.troubles or one.change else others).append(one)
         uri = host.uri
     if as_json:
         streams.write_json(list_json(uri, found), indent=2)
@@ -72,14 +87,19 @@ def command(
     for domain in found:
         for trouble in domain.troubles:
             streams.note(f"domain '{domain.name}': {trouble}")
-    if others:
-        domains = "1 domain has" if others == 1 else f"{others} domains have"
+        if domain.change is not None:
+            streams.note(f"domain '{domain.name}': {domain.change}")
+    if names:
+        for domain in others:
+            streams.note(f"domain '{domain.name}' has no quorum disk")
+    elif others:
+        domains = "1 domain has" if len(others) == 1 else f"{len(others)} domains have"
         streams.note(f"{domains} no quorum disk")
     return Exit.CLEAN
 
 
-def _every(host: Host, *, active: bool, inactive: bool) -> Iterator[Listed]:
-    for domain in host.domains(active=active, inactive=inactive):
+def _every(domains: Iterable[HostDomain]) -> Iterator[Listed]:
+    for domain in domains:
         try:
             yield _listed(domain)
         except LibvirtError as error:  # it may have ended meanwhile
@@ -108,4 +128,5 @@ def _listed(domain: HostDomain) -> Listed:
         nodes=tuple(one.drive if one is not None else None for one in lowered),
         placeholders=tuple(one.file if one is not None else None for one in lowered),
         troubles=tuple(one.message for one in wrong),
+        change=noted(text),
     )

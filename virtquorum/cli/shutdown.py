@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from virtquorum.cli.connection import Connect, DomainName, refusing
+from virtquorum.cli.connection import Connect, DomainName, refusing, tell_unfinished
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import HostError
 from virtquorum.host import connect as connected
@@ -83,7 +83,9 @@ def _shut_down(domain: HostDomain, flags: int, timeout: int, streams: Streams) -
 
     if not domain.is_active:
         raise HostError(f"{domain.where} does not run")
-    files = live_placeholders(domain)
+    text = domain.text()
+    tell_unfinished(domain, streams, text, ends=True)
+    files = live_placeholders(domain, text)
     with asking(domain.where):
         domain.handle.shutdownFlags(flags)
     shown = f"domain '{printable(domain.name)}'"

@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from virtquorum.cli.connection import Connect, DomainName, DryRun, carried_out, refusing
+from virtquorum.cli.connection import (
+    Connect,
+    DomainName,
+    DryRun,
+    carried_out,
+    refusing,
+    tell_unfinished,
+)
 from virtquorum.cli.streams import Streams
 from virtquorum.host import connect as connected
 from virtquorum.printable import printable
@@ -63,6 +70,8 @@ def command(
             from virtquorum.host.undefine import plan_undefine
 
             runs = domain.is_active
+            if runs:
+                tell_unfinished(domain, streams)
             plan = plan_undefine(domain, [word for word, said in chosen.items() if said])
             code = carried_out(plan, streams, dry_run=dry_run)
             if dry_run:

@@ -58,7 +58,7 @@ def _machine() -> tuple[str, str, str]:
 
 def _marks() -> Iterator[str]:
     with suppress(OSError):
-        with open(_BOOT, encoding="ascii") as file:
+        with open(_BOOT, encoding="utf-8") as file:
             yield file.read().strip()
         yield os.readlink("/proc/self/ns/pid").strip("pid:[]")
 

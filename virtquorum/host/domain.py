@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from virtquorum.errors import LibvirtError
 from virtquorum.host.connection import asking
+from virtquorum.host.noted import Noted, noted, without_note
 from virtquorum.stock.lift import is_lowered, lift
 from virtquorum.xml.domain import Domain
 
@@ -120,13 +121,18 @@ class HostDomain:
     def lifted(
         self, *, inactive: bool = False, secure: bool = False, migratable: bool = False
     ) -> Domain:
-        """Its XML with the quorum disks in it.
+        """Its XML with the quorum disks in it, and without the note of a change.
 
         Raises LoweredError where somebody has changed the lowered domain by
         hand.  Where a driver drops QEMU's own elements, the record is believed.
         """
         found = self.text(inactive=inactive, secure=secure, migratable=migratable)
-        return lift(found, force=self.host.driver != "QEMU")
+        return lift(without_note(found), force=self.host.driver != "QEMU")
+
+    @property
+    def unfinished(self) -> Noted | None:
+        """The change that it has a note of, as ``virtquorum.host.noted`` finds it; None without."""
+        return noted(self.text())
 
     def quorum_disks(self, *, inactive: bool = False) -> list[Disk]:
         """Its disks with a quorum in them."""

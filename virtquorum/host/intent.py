@@ -13,6 +13,11 @@ It is in the live XML alone, so it goes when QEMU does.  ``old`` and ``new``
 are JSON: the flat lists of nodes (BlockdevOptions), null for a disk that is
 not there.  ``by`` is the process that makes the change; ``more`` is what else
 changes with the graph, in JSON.
+
+A start writes one as well, of the kind 'start' and with ``by`` alone.  It is
+in the definition, from which libvirt takes it into the live XML: a guest that
+is started paused has it from its first moment, and one that somebody else
+starts has it not.
 """
 
 from __future__ import annotations
@@ -30,10 +35,23 @@ if TYPE_CHECKING:
     from virtquorum.host.monitor import Monitor
     from virtquorum.json_text import Json
 
-__all__ = ["NAMESPACE", "Flat", "Intent", "Intention", "Kind", "MetadataIntent"]
+__all__ = [
+    "NAMESPACE",
+    "PREFIX",
+    "START",
+    "Flat",
+    "Intent",
+    "Intention",
+    "Kind",
+    "MetadataIntent",
+    "start_text",
+]
 
 NAMESPACE: Final = "urn:virtquorum:change:1.0"
-_PREFIX: Final = "vqchange"
+#: Its prefix in libvirt's XML.
+PREFIX: Final = "vqchange"
+#: The kind of a start's note.
+START: Final = "start"
 _VERSION: Final = "1"
 #: libvirt's VIR_ERR_NO_DOMAIN_METADATA.
 _NO_METADATA: Final = 80
@@ -135,7 +153,7 @@ class MetadataIntent:
             raise
 
     def _set(self, text: str | None) -> None:
-        self._call("write its metadata", "setMetadata", text, _PREFIX, NAMESPACE)
+        self._call("write its metadata", "setMetadata", text, PREFIX, NAMESPACE)
 
     def _call(self, what: str, name: str, *arguments: object) -> Any:
         import libvirt
@@ -146,19 +164,28 @@ class MetadataIntent:
 
 
 def _spelled(intention: Intention) -> str:
+    return _tag(
+        kind=intention.kind,
+        alias=intention.alias,
+        ran="yes" if intention.ran else "no",
+        old=intention.old,
+        new=intention.new,
+        by=intention.by,
+        more=intention.more,
+    )
+
+
+def start_text(by: str) -> str:
+    """The note of a start, as libvirt is handed it; ``by`` is the process that makes it."""
+    return _tag(kind=START, by=by)
+
+
+def _tag(**attributes: str) -> str:
     from virtquorum.xml.format import escape
 
-    attributes = {
-        "version": _VERSION,
-        "kind": intention.kind,
-        "alias": intention.alias,
-        "ran": "yes" if intention.ran else "no",
-        "old": intention.old,
-        "new": intention.new,
-        "by": intention.by,
-        "more": intention.more,
-    }
-    words = (f"{name}='{escape(value)}'" for name, value in attributes.items())
+    words = (
+        f"{name}='{escape(value)}'" for name, value in {"version": _VERSION, **attributes}.items()
+    )
     return f"<change {' '.join(words)}/>"
 
 
@@ -168,6 +195,11 @@ def _read(text: str, domain: str) -> Intention:
 
     found = Document.from_text(text, domain).root.attributes
     version, kind = found.get("version"), found.get("kind")
+    if (version, kind) == (_VERSION, START):
+        raise HostError(
+            f"domain '{domain}': its start was cut short, or goes on; wait for it, or run "
+            f"'virtquorum doctor {domain}'"
+        )
     if version != _VERSION or kind not in _KINDS or not {"alias", "old", "new"} <= found.keys():
         raise HostError(
             f"domain '{domain}': the note of an unfinished change in its metadata, '{NAMESPACE}', "

@@ -108,8 +108,8 @@ class Placeholders:
             return size is None or not self.host.is_local or os.stat(path).st_size == size
         return True
 
-    def remove(self, path: str) -> str | None:
-        """Remove one if it is there and no domain names it any more.
+    def remove(self, path: str, *, of: str | None = None) -> str | None:
+        """Remove one if it is there and no domain names it any more, but for the one ``of`` a name.
 
         Returns a sentence on why it stays, None if it is gone.
         """
@@ -122,7 +122,7 @@ class Placeholders:
                 return f"'{path}' was made by hand and stays"
             case "unknown":
                 return f"the placeholder '{path}' stays on '{self.host.name}'; remove it there"
-        if names := names_of(self.host, path):
+        if names := [one for one in names_of(self.host, path) if one != of]:
             return f"the placeholder '{path}' stays: it is that of the domain '{names[0]}'"
         if self.host.is_local and os.access(os.path.dirname(path), os.W_OK | os.X_OK):
             os.unlink(path)

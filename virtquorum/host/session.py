@@ -32,6 +32,8 @@ OLDEST: Final = 8_002_000
 _SYSTEM_DIRECTORY: Final = "/var/lib/libvirt/virtquorum"
 #: libvirt's VIR_ERR_NO_DOMAIN.
 _NO_DOMAIN: Final = 42
+#: From which size on (bytes) an embedded driver's log is put aside.
+_LOG_SIZE: Final = 1 << 20
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 #: What the drivers without QEMU do with a lowered domain.
 _OTHERS: Final = {
@@ -53,7 +55,8 @@ def connect(uri: str | None = None) -> Iterator[Host]:
     An embedded driver runs in this process.  What it logs goes to
     ``virtquorum.log`` in its root, unless LIBVIRT_LOG_OUTPUTS says otherwise;
     libvirt would write it to stderr.  Raises HostError if there is none, it
-    lets nobody in, or libvirt-python is not installed.
+    lets nobody in, its root is no absolute path, or libvirt-python is not
+    installed.
     """
     uri = uri or default_uri()
     root = _embedded_root(uri or os.environ.get("LIBVIRT_DEFAULT_URI") or "")
@@ -254,13 +257,25 @@ def _embedded_root(uri: str) -> str | None:
 
 
 def _log_into(root: str) -> None:
-    """Have an embedded driver log into its root; libvirt looks once, when it is imported."""
+    """Have an embedded driver log into its root; libvirt looks once, when it is imported.
+
+    Raises HostError for a relative root, as libvirt would.  A log that has grown large is put
+    aside, as ``virtquorum.log.1``, in the place of the one before it.
+    """
+    if root and not os.path.isabs(root):
+        raise HostError(
+            f"the connection 'qemu:///embed?root={root}': the root directory of an embedded "
+            f"libvirt is an absolute path; 'qemu:///embed?root={os.path.abspath(root)}', say"
+        )
     if any(os.environ.get(name) for name in ("LIBVIRT_LOG_OUTPUTS", "LIBVIRT_DEBUG")):
         return
     with suppress(OSError):
         os.makedirs(root, exist_ok=True)
         if ":" not in root and os.access(root, os.W_OK | os.X_OK):
-            os.environ["LIBVIRT_LOG_OUTPUTS"] = f"3:file:{os.path.abspath(root)}/virtquorum.log"
+            log = f"{root}/virtquorum.log"
+            os.environ["LIBVIRT_LOG_OUTPUTS"] = f"3:file:{log}"
+            if os.stat(log).st_size > _LOG_SIZE:
+                os.replace(log, f"{log}.1")
 
 
 def _with_events() -> None:

@@ -12,7 +12,8 @@ from virtquorum.host.nodes import differences
 from virtquorum.host.placeholders import Placeholders
 from virtquorum.host.saved import LowerSavedState, saved_domain, saved_lowerings
 from virtquorum.host.sizes import quorum_size
-from virtquorum.host.undefine import destroy
+from virtquorum.host.start_note import ForgetStart, NoteStart
+from virtquorum.host.undefine import destroy, runs
 from virtquorum.qemu.graph import flat
 from virtquorum.stock.lift import lift
 from virtquorum.xml.record import Record
@@ -44,8 +45,8 @@ def plan_start(domain: HostDomain, *, paused: bool = False) -> Plan:
     """Plan to start a domain that does not run.
 
     It starts paused, its quorum disks are looked up in QEMU, and only then the
-    guest runs.  Raises HostError for one that runs, LoweredError where
-    somebody has changed the lowered domain by hand.
+    guest runs; a note tells of that meanwhile.  Raises HostError for one that
+    runs, LoweredError where somebody has changed the lowered domain by hand.
     """
     need_off(domain)
     saved = domain.has_managed_save
@@ -60,18 +61,25 @@ def plan_start(domain: HostDomain, *, paused: bool = False) -> Plan:
         else:
             lift(lowered)  # raises for what was changed by hand
         steps += _placeholders(domain, record)
+    is_resumed = not paused and not saved
+    if record is not None and is_resumed:
+        steps.append(NoteStart(domain))
     steps.append(Start(domain, saved=saved, paused=paused))
     if record is not None:
         steps.append(VerifyDrives(domain))
-    if not paused and not saved:
+    if is_resumed:
         steps.append(Resume(domain))
+    if record is not None and is_resumed:
+        steps.append(ForgetStart(domain))
     return Plan(title=f"start '{domain.name}'", domain=domain.name, steps=tuple(steps))
 
 
 def need_off(domain: HostDomain) -> None:
     """Raise HostError for a domain that runs."""
     if domain.is_active:
-        raise HostError(f"{domain.where} is {domain.state} already")
+        found = domain.unfinished
+        more = f"; {found}" if found is not None else ""
+        raise HostError(f"{domain.where} is {domain.state} already{more}")
 
 
 def next_start(domain: HostDomain) -> Domain:
@@ -91,7 +99,23 @@ def _placeholders(domain: HostDomain, record: Record) -> Iterator[Step]:
             continue
         size = quorum_size(domain.host, one.disk)
         if state not in ("there", "blank") or not placeholders.has_size(one.file, size):
-            yield MakePlaceholder(placeholders, one.file, size, kept=True)
+            yield _MakePlaceholder(domain, placeholders, one.file, size)
+
+
+class _MakePlaceholder(MakePlaceholder):
+    """Make a placeholder that the definition names, and that is gone."""
+
+    def __init__(
+        self, domain: HostDomain, placeholders: Placeholders, path: str, size: int | None
+    ) -> None:
+        super().__init__(placeholders, path, size, kept=True)
+        self._domain = domain
+
+    def undo(self) -> None:
+        """Remove it if this step has made it, although the definition names it, and QEMU not."""
+        if self._is_new and not runs(self._domain):
+            self.placeholders.remove(self.path, of=self._domain.name)
+        super().undo()
 
 
 class Start(Step):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from virtquorum.host.change import Action, Course
     from virtquorum.host.domain import HostDomain
+    from virtquorum.xml.domain import Domain
 
 __all__ = [
     "Undefine",
@@ -102,13 +103,14 @@ class Undefine(Step):
                 domain.host.connection.defineXMLFlags(self._old, 0)
 
 
-def live_placeholders(domain: HostDomain) -> list[str]:
+def live_placeholders(domain: HostDomain, text: Domain | None = None) -> list[str]:
     """The placeholders that a running domain has and its definition has not.
 
     They are those of disks that were plugged in, and all of a domain without
-    a definition: nothing needs them when it has ended.
+    a definition: nothing needs them when it has ended.  ``text`` is its XML
+    while it runs, which is asked for otherwise.
     """
-    live = placeholder_files(domain.text())
+    live = placeholder_files(text if text is not None else domain.text())
     if not live or not domain.is_persistent:
         return list(live.values())
     kept = set(placeholder_files(domain.text(inactive=True)).values())

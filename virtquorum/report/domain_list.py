@@ -5,7 +5,7 @@ The schema is ``schemas/list.schema.json``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from virtquorum.model.image import Image, Quorum, Terminator
 from virtquorum.model.node import Node, node
@@ -20,11 +20,18 @@ if TYPE_CHECKING:
     from virtquorum.model.disk import Disk
     from virtquorum.model.image import AnyImage
 
-__all__ = ["VERSION", "Listed", "list_json", "list_text"]
+__all__ = ["VERSION", "Listed", "Unfinished", "list_json", "list_text"]
 
 #: The version of the schema; it changes when a program that reads it must.
 VERSION = 1
 _HEAD = ("Id", "Name", "State", "Disk", "Quorum", "Members")
+
+
+class Unfinished(Protocol):
+    """A change that a domain has a note of; as text it is a sentence on it."""
+
+    def to_json(self) -> Json:
+        """As the schema has it."""
 
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
@@ -34,7 +41,7 @@ class Listed(Node):
     ``id`` is None for one that does not run; ``disks`` are those with a
     quorum, ``nodes`` their nodes in QEMU and ``placeholders`` the files that
     stand for them, in the same order; ``troubles`` are what somebody has
-    changed by hand.
+    changed by hand; ``change`` is one of its disks that is not finished.
     """
 
     name: str
@@ -46,6 +53,7 @@ class Listed(Node):
     nodes: tuple[str | None, ...] = ()
     placeholders: tuple[str | None, ...] = ()
     troubles: tuple[str, ...] = ()
+    change: Unfinished | None = None
 
 
 def list_json(uri: str, domains: Sequence[Listed]) -> Json:
@@ -72,6 +80,7 @@ def _domain(one: Listed) -> Json:
             for disk, node, placeholder in disks
         ],
         "troubles": list(one.troubles),
+        "change": one.change.to_json() if one.change is not None else None,
     }
 
 
@@ -118,7 +127,8 @@ def list_text(domains: Sequence[Listed]) -> str:
 def _rows(one: Listed) -> Iterator[tuple[str, ...]]:
     """The lines of a domain; what a line says again is left out."""
     number = "-" if one.id is None else str(one.id)
-    head: tuple[str, ...] = (number, printable(one.name), one.state)
+    state = one.state if one.change is None else f"{one.state} *"
+    head: tuple[str, ...] = (number, printable(one.name), state)
     for disk in one.disks:
         quorum = next(iter(disk.quorums))
         words = quorum_words(quorum)[0].removeprefix("quorum ")
@@ -129,6 +139,8 @@ def _rows(one: Listed) -> Iterator[tuple[str, ...]]:
         if column[0]:  # a quorum without members
             yield (*head, *column, "")
             head = ("", "", "")
+    if one.change is not None and head[0]:  # its first quorum disk, which it has not yet
+        yield (*head, "", "", "")
 
 
 def _member(member: AnyImage) -> str:

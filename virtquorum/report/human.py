@@ -124,7 +124,7 @@ def human_finding(
     """One finding, in lines that each have their end."""
     page = _Page(paint, max(width, _NARROWEST), wrap, ascii_only)
     head = [
-        _Word(page.safe(f"{finding.file}:{finding.line}:{finding.column}:"), "place"),
+        _Word(page.safe(f"{_place(finding)}:"), "place"),
         _Word(f"{finding.severity.value}[{page.safe(finding.rule)}]", finding.severity.value),
         *_words(page.safe(finding.message), "message"),
     ]
@@ -137,6 +137,11 @@ def human_finding(
     if finding.fix is not None:
         lines += _said("fix:", page.safe(finding.fix.description), page, margin)
     return "".join(f"{line}\n" for line in lines)
+
+
+def _place(finding: Finding) -> str:
+    """Where it is; what is about no place in a file (an option) has the line 0."""
+    return f"{finding.file}:{finding.line}:{finding.column}" if finding.line else finding.file
 
 
 def human_summary(

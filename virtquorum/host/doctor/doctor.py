@@ -12,6 +12,7 @@ from virtquorum.host.doctor.files import orphans, placeholders, used_files
 from virtquorum.host.doctor.finding import Ailment
 from virtquorum.host.doctor.leftovers import leftovers
 from virtquorum.host.doctor.running import running_disks
+from virtquorum.host.doctor.starting import starting
 from virtquorum.host.doctor.unfinished import unfinished
 from virtquorum.host.doctor.view import View
 from virtquorum.model.node import Node, node
@@ -29,6 +30,11 @@ __all__ = ["Outcome", "Treated", "Treatment", "examine", "treat"]
 _NO_DOMAIN, _HAS_ENDED = 42, 55
 #: How often a domain is looked at that changes under the look.
 _LOOKS: Final = 3
+#: Ailments with which a guest that has not run yet must not run.
+_AT_DISKS: Final = (
+    "placeholder-in-use", "stand-in", "elsewhere", "graph", "detached", "half-detached",
+    "no-record", "changed", "newer", "untranslatable",
+)  # fmt: skip
 #: virDomainState and virDomainPausedReason.
 _PAUSED, _IO_ERROR = 3, 5
 
@@ -145,7 +151,12 @@ def _seen(host: Host, view: View, *, alone: bool) -> Iterator[Ailment]:
         if begun:
             yield from begun
             return  # what else there is, is seen when that is mended
-        yield from _running(view)
+        found = list(_running(view))
+        # Before they are mended: while a start is noted, no disk is changed.
+        yield from starting(view, whole=not any(one.kind in _AT_DISKS for one in found))
+        yield from found
+    elif host.driver == "QEMU":
+        yield from starting(view)
     said = list(definition(view))
     yield from said
     if not said and not (view.live is not None and list(live_xml(view))):
@@ -200,10 +211,11 @@ def _paused(view: View) -> Iterator[Ailment]:
             f"{view.name}'",
         )
     elif view.status == "prelaunch":
+        if any(starting(view)):
+            return
         yield _note(
             view,
-            "the guest was started paused and has not run yet: that is what was asked for, or its "
-            "start was cut short; its disks are as they should be",
+            "the guest was started paused and has not run yet",
             f"'virsh resume {view.name}' lets it run",
         )
     elif view.disks:

@@ -46,7 +46,7 @@ def placeholders(view: View) -> Iterator[Ailment]:
                 yield _missing(view, found, one)
             case "other" if not _is_written(view, one):
                 yield _other(view, one)
-            case "there":
+            case "there" | "blank":
                 yield from _small(view, found, one)
     yield from _overlays(view, known)
 

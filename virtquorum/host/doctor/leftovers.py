@@ -10,7 +10,7 @@ from virtquorum.host.copy import end
 from virtquorum.host.doctor.finding import Ailment
 from virtquorum.host.doctor.rebuild import CloseAll, below
 from virtquorum.host.live import LiveStep
-from virtquorum.host.nodes import RemoveObjects
+from virtquorum.host.nodes import RemoveObjects, nosave_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +25,9 @@ _PREFIX: Final = "vq-"
 _JOBS: Final = "vq-copy-"
 #: A throttle group is a disk's, whose filter is libvirt's at run time.
 _NOT_OURS: Final = ("vq-group-",)
+#: How the names of nodes end that forbid to save a domain.
+_NOSAVE: Final = nosave_name("")
+_UNSAVED: Final = "; the domain can neither be saved nor migrated for it"
 _CAUSE: Final = "a change was cut short when its note was gone already, or somebody made them"
 
 
@@ -60,7 +63,8 @@ def leftovers(view: View) -> Iterator[Ailment]:
         yield _found(
             view,
             "nodes",
-            f"{_listed('a block node', 'block nodes', strays)} that no disk of the record needs",
+            f"{_listed('a block node', 'block nodes', strays)} that no disk of the record needs"
+            f"{_UNSAVED if any(one.endswith(_NOSAVE) for one in strays) else ''}",
             "closed; no image is touched",
             CloseAll(view.monitor, strays, "close the nodes that no disk needs"),
         )

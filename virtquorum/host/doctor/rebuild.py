@@ -94,7 +94,7 @@ def taken_out(view: View, one: Lowered) -> tuple[Step, ...]:
     gone = [wanted.id for wanted in lowering.built.objects if wanted.id not in kept]
     record = changed_record(view.live, one.target, None)
     steps: list[Step] = [
-        CloseAll(view.monitor, view.needed(lowering), "close the disk's block nodes")
+        CloseAll(view.monitor, view.possible(lowering), "close the disk's block nodes")
     ]
     if gone:
         steps.append(RemoveObjects(view.monitor, gone))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from virtquorum.host.change import Step
     from virtquorum.host.doctor.view import View
     from virtquorum.host.monitor import Frontend
+    from virtquorum.host.placeholders import State
     from virtquorum.stock.lowering import Lowering
     from virtquorum.xml.record import Lowered
 
@@ -28,6 +29,11 @@ __all__ = ["running_disks"]
 
 #: QEMU's block jobs put these between a disk and its node.
 _OF_JOBS: Final = ("mirror_top", "copy-before-write", "backup-top", "commit_top", "preallocate")
+#: What is known of what a guest wrote to its placeholder, by the state of that file.
+_WRITTEN: Final = {
+    "unknown": "whether it has written there already cannot be seen here",
+    "missing": "that file has been removed, and what the guest has written goes with its QEMU",
+}
 _BY_HAND: Final = "somebody sent QEMU commands, or a change was cut short without its note"
 
 
@@ -163,7 +169,8 @@ class _Disk:
             "the domain was restored from a saved state with a disk that had been plugged in, or "
             "started after its <qemu:override> was taken away"
         )
-        if Placeholders(view.host).state(one.file) == "there":
+        state = Placeholders(view.host).state(one.file)
+        if state in ("there", "blank"):
             return self._rebuildable(
                 "placeholder-in-use",
                 message,
@@ -178,14 +185,18 @@ class _Disk:
             severity=Severity.ERROR,
             domain=view.name,
             disk=one.target,
-            message=f"{message}; it has written there already",
+            message=f"{message}; {_WRITTEN.get(state, 'it has written there already')}",
             cause=cause,
-            ways=(
-                f"end it: 'virsh destroy {view.name}'; copy '{one.file}' away, which holds what "
-                f"was written, and remove it; then 'virtquorum start {view.name}' brings the "
-                "quorum, as it was before",
-                f"pause it until you know: 'virsh suspend {view.name}'",
-            ),
+            ways=(self._end_it(state), f"pause it until you know: 'virsh suspend {view.name}'"),
+        )
+
+    def _end_it(self, state: State) -> str:
+        """The way from a placeholder that was written to."""
+        name, file = self.view.name, self.one.file
+        kept = f"copy '{file}' away, which holds what was written, and remove it; then "
+        return (
+            f"end it: 'virsh destroy {name}'; {kept if state != 'missing' else ''}'virtquorum "
+            f"start {name}' brings the quorum, as it was before"
         )
 
     def _different(self, found: list[str]) -> Ailment:
@@ -240,7 +251,7 @@ class _Disk:
                 "saving",
                 f"the domain could be saved, and would come back with the disk '{self.one.target}' "
                 "as it was at its start",
-                "that is forbidden until its next start",
+                "that is forbidden as long as it runs",
                 ForbidSaving(view.monitor, one),
             )
 

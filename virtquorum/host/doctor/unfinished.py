@@ -10,8 +10,9 @@ from virtquorum.host.author import Author
 from virtquorum.host.change import Plan
 from virtquorum.host.doctor.finding import Ailment
 from virtquorum.host.doctor.redefine import redefined
-from virtquorum.host.intent import MetadataIntent
+from virtquorum.host.intent import START, MetadataIntent
 from virtquorum.host.mend import mend
+from virtquorum.host.noted import noted
 from virtquorum.host.patch.record import WriteRecord, written_record
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ _WHAT: Final = {
     "detach": "the disk {disk} was being taken out, and that is not finished",
 }
 _GOALS: Final = {
-    ("swap", "old"): "the disk gets the quorum back that it had before",
-    ("swap", "new"): "the disk keeps its new quorum, and the rest of the change is made",
+    ("swap", "old"): "the disk becomes again what it was before the change",
+    (
+        "swap",
+        "new",
+    ): "the disk stays what the change has made of it, and the rest of it is made",
     ("attach", "old"): "what was made for the disk is taken away again",
     ("attach", "new"): "the disk gets its quorum, and the guest keeps it",
     ("detach", "old"): "the guest has the disk still, and keeps it",
@@ -42,7 +46,12 @@ _WAIT: Final = "wait for it; if that process hangs, end it, and call the doctor 
 
 
 def unfinished(view: View) -> Iterator[Ailment]:
-    """The change that the running domain has a note of, if it has one."""
+    """The change that the running domain has a note of, if it has one.
+
+    A start is none: see ``starting``.
+    """
+    if view.live is not None and (note := noted(view.live)) is not None and note.kind == START:
+        return
     intent = MetadataIntent(view.monitor)
     try:
         intention = intent.read()

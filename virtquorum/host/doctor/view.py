@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from virtquorum.errors import HostError, TranslationError
 from virtquorum.host.kept import with_kept
+from virtquorum.host.nodes import nosave_name
 from virtquorum.host.patch.record import as_recorded
-from virtquorum.host.patch.unsaved import forbidding
 from virtquorum.host.swap import Side
 from virtquorum.qemu.provided import Provided
 from virtquorum.stock.lift import lift
@@ -142,9 +142,17 @@ class View:
         """The guest's side of a disk."""
         return self.monitor.frontend(alias)
 
-    def needed(self, one: Lowering) -> set[str]:
+    def possible(self, one: Lowering) -> set[str]:
         """The names of the nodes that a disk has, with those that it may have."""
-        return {*nodes_of(one), str(forbidding(one)["node-name"])}
+        return {*nodes_of(one), nosave_name(one.drive)}
+
+    def needed(self, one: Lowering) -> set[str]:
+        """The names of the nodes that a disk has; of one that was changed, what forbids to save.
+
+        A disk that is as at its start is in no saving's way.
+        """
+        is_changed = any(seen.plugged for seen in self.disks if seen.target == one.disk.name)
+        return self.possible(one) if is_changed else set(nodes_of(one))
 
     @cached_property
     def status(self) -> str:
