@@ -92,6 +92,42 @@ def saved(connection: Any, name: str) -> None:
     connection.lookupByName(name).managedSave(0)
 
 
+def saved_meanwhile(
+    connection: Any, name: str, word: str, arguments: list[Any], options: dict[str, Any], at: str
+) -> str:
+    """A conversion, as a step of which begins the domain is saved; what it says."""
+    domain = Host(connection).domain(name)
+
+    class Saves(Observer):
+        def began(self, step: Step) -> None:
+            if step.title == at:
+                domain.handle.managedSave(0)
+
+    try:
+        apply(planned(domain, word, arguments, options), Saves())
+    except ChangeError as error:
+        return f"{error.state}: {error}"
+    raise AssertionError("it was made")
+
+
+def moved_away(
+    connection: Any, name: str, arguments: list[Any], options: dict[str, Any], path: str
+) -> str:
+    """A conversion in whose pause an image is moved away, to '….away'; what it says."""
+    domain = Host(connection).domain(name)
+
+    class Moves(Observer):
+        def began(self, step: Step) -> None:
+            if step.title == "open the quorum as it shall be":
+                os.rename(path, f"{path}.away")
+
+    try:
+        apply(planned(domain, "convert", arguments, options), Moves())
+    except ChangeError as error:
+        return f"{error.state}: {error}"
+    raise AssertionError("it was made")
+
+
 def whole(connection: Any, name: str, target: str, images: list[str]) -> dict[str, Any]:
     """What there is of a disk: in the running domain (``live``), in the definition (``config``).
 

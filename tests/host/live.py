@@ -6,11 +6,13 @@ Graphs go there and back as flat lists of nodes.
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from virtquorum.errors import HostError, MonitorError
 from virtquorum.host.change import Observer, Plan, apply
 from virtquorum.host.intent import NAMESPACE, Intention, MetadataIntent
+from virtquorum.host.live import is_running
 from virtquorum.host.monitor import GoneError, Monitor
 from virtquorum.host.nodes import differences
 from virtquorum.host.plug import attach, detach
@@ -128,6 +130,49 @@ def detached_by_reset(connection: Any, name: str, alias: str, old: Flat) -> list
     monitor = Monitor(domain)
     side, intent = Side(nodes=tuple(old)), MetadataIntent(monitor)
     return applied(name, detach(monitor, alias, side, intent=intent, seconds=20), Resets())
+
+
+def elsewhere(connection: Any, name: str, target: str, was: str, now: str) -> None:
+    """Have QEMU read one export in the place of another, under the same names of nodes."""
+    from virtquorum.host.session import Host
+    from virtquorum.stock.lift import lift
+    from virtquorum.stock.lower import lowerings
+
+    domain = Host(connection).domain(name)
+    made = lowerings(lift(domain.text()), directory="/none")
+    one = next(one for one in made if one.disk.name == target)
+    old = flat(one.built.top)
+    new = [{**node, "export": now} if node.get("export") == was else node for node in old]
+    assert old != new
+    steps = plan_swap(domain.monitor, one.alias, old, new, {"fill": False})
+    applied(name, steps)
+
+
+def looked_at_while_saved(connection: Any, name: str, saves: int, path: str) -> dict[str, Any]:
+    """Whether a guest runs, each time it is paused for a save that fails, and how often it was."""
+    import libvirt
+
+    domain = connection.lookupByName(name)
+    monitor = Monitor(domain)
+    forbid: dict[str, Any] = {
+        "driver": "blkdebug", "node-name": "vq-vda-nosave",
+        "image": {"driver": "null-co", "size": 512}, "take-child-perms": ["write"],
+    }  # fmt: skip
+    monitor.command("blockdev-add", **forbid)
+
+    def save() -> None:
+        for _ in range(saves):
+            with suppress(libvirt.libvirtError):
+                domain.save(path)
+
+    thread = threading.Thread(target=save)
+    thread.start()
+    answers = []
+    while thread.is_alive():
+        if domain.state() == [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_SAVE]:
+            answers.append(is_running(monitor))
+    monitor.command("blockdev-del", **{"node-name": "vq-vda-nosave"})
+    return {"count": len(answers), "answers": sorted(set(answers)), "runs": is_running(monitor)}
 
 
 def told(connection: Any, name: str, command: str, arguments: dict[str, Any]) -> dict[str, Any]:

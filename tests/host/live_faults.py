@@ -10,6 +10,7 @@ import os
 import re
 import signal
 from contextlib import suppress
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from tests.host.live import Flat, applied, attached, plan_swap, state
@@ -25,7 +26,7 @@ from virtquorum.host.swap import Side
 from virtquorum.images.program import Interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from virtquorum.host.change import Step
 
@@ -54,7 +55,8 @@ class FaultyMonitor(Monitor):
 
     def asked(self, what: str, call: Callable[[], Any]) -> Any:
         if self._forever and 0 < self._fail < self.calls:
-            raise LibvirtError(what, code=38, text="a fault that stays")
+            error = LibvirtError(what, code=38, text="a fault that stays")
+            raise GoneError(error, "connection")
         if (self._when == "after" or self._forever) and _QUESTION.match(what):
             return super().asked(what, call)  # before it all is as after the call before
         self.calls += 1
@@ -222,12 +224,38 @@ def every_signal(
     return found
 
 
-def broken_undo(connection: Any, name: str, alias: str, old: Flat, new: Flat) -> dict[str, Any]:
-    """A swap whose new graph QEMU refuses, and whose old graph it refuses then as well."""
+def signalled(connection: Any, name: str, alias: str, old: Flat, new: Flat, at: str) -> int:
+    """A swap that a signal comes to just before the step of a title; its number."""
+    steps = plan_swap(Monitor(connection.lookupByName(name)), alias, old, new, {})
+    before = next(step for step, after in pairwise(steps) if after.title == at)
+
+    class Signals(Observer):
+        def began(self, step: Step) -> None:
+            if step is before:
+                signal.raise_signal(signal.SIGTERM)
+
+    try:
+        apply(Plan(title="change a disk", domain=name, steps=steps), Signals())
+    except Interrupted as interrupted:
+        return interrupted.number
+    raise AssertionError("it was made")
+
+
+def broken_undo(
+    connection: Any, name: str, alias: str, old: Flat, new: Flat, times: int = 1000
+) -> dict[str, Any]:
+    """A swap whose new graph QEMU refuses, and whose old graph it refuses then as well.
+
+    That goes for the first ``times`` attempts.
+    """
 
     class Stubborn(Monitor):
+        left = times
+
         def command(self, command: str, /, **arguments: Any) -> Any:
-            if command == "blockdev-add" and arguments["node-name"] == old[-1]["node-name"]:
+            is_top = command == "blockdev-add" and arguments["node-name"] == old[-1]["node-name"]
+            if is_top and self.left > 0:
+                self.left -= 1
                 arguments["driver"] = "no-such-driver"
             return super().command(command, **arguments)
 
@@ -360,6 +388,60 @@ def every_plug_crash(
                 break
     _unplug(domain, alias, side)
     return found
+
+
+def moved_away(
+    connection: Any, name: str, alias: str, old: Flat, new: Flat, path: str
+) -> dict[str, Any]:
+    """A swap in whose pause an image is moved away, and a mending that cannot find it either.
+
+    What both say of themselves; the image is back in the end, and the guest mended.
+    """
+    monitor = Monitor(connection.lookupByName(name))
+
+    class Moves(Observer):
+        def began(self, step: Step) -> None:
+            if step.title == "open the quorum as it shall be":
+                os.rename(path, f"{path}.away")
+
+    steps = plan_swap(monitor, alias, old, new, {})
+    said = [_said(name, steps, Moves())]
+    between = state(connection, name, alias, {"old": old, "new": new})
+    mending = mend(monitor, MetadataIntent(monitor))
+    assert mending is not None
+    said.append(_said(name, mending.steps))
+    after = state(connection, name, alias, {"old": old, "new": new})
+    os.rename(f"{path}.away", path)
+    return {"said": said, "between": between, "after": after, "goal": mended(connection, name)}
+
+
+def cut(connection: Any, name: str, alias: str, old: Flat, new: Flat, at: str) -> str:
+    """A swap that is cut short when the step of a title begins; what it says of itself."""
+
+    class Cut(Monitor):
+        is_cut = False
+
+        def asked(self, what: str, call: Callable[[], Any]) -> Any:
+            if self.is_cut:
+                raise GoneError(LibvirtError(what, code=38, text="cut"), "connection")
+            return super().asked(what, call)
+
+    monitor = Cut(connection.lookupByName(name))
+
+    class Cuts(Observer):
+        def began(self, step: Step) -> None:
+            monitor.is_cut = monitor.is_cut or step.title == at
+
+    return _said(name, plan_swap(monitor, alias, old, new, {}), Cuts())
+
+
+def _said(name: str, steps: Sequence[Step], observer: Observer | None = None) -> str:
+    """How a change fails that must."""
+    try:
+        applied(name, steps, observer)
+    except ChangeError as error:
+        return f"{error.state}: {error}"
+    raise AssertionError("it was made")
 
 
 def killed(connection: Any, name: str, alias: str, old: Flat, new: Flat, at: str) -> None:

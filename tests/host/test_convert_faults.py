@@ -208,6 +208,35 @@ def _to(stock: Stock, new: list[dict[str, str]], word: str) -> None:
         stock.convert(*new, **QUICK)
 
 
+def test_an_image_that_is_gone_in_the_pause(bench: Embed) -> None:
+    """It cannot be undone, and is said so; when the image is back, the doctor mends it."""
+    stock = Stock(bench, "away")
+    path = stock.path
+    stock.guest.write(30, 0x5A)
+    arguments = ["vda", [stock.new("1")]]
+    said = bench.call(converting.moved_away, stock.name, arguments, QUICK, str(path))
+    missing = f"Could not open '{path}': No such file or directory"
+    left = (
+        "; the guest is paused, and its disk 'vda' is at a stand-in, where every request "
+        "is an error: do not resume it; take away what is in the way, and 'virtquorum doctor away' "
+        "gives it its disk back and lets it run"
+    )
+    assert said.startswith("between: cannot open the quorum as it shall be: ")
+    assert said.count(missing) == 2
+    assert said.endswith(left)
+    bench.kill_worker()
+    done = bench.virtquorum("doctor", "away")
+    assert done.returncode == 1
+    assert missing in done.stdout
+    assert left in done.stdout
+    path.with_name(f"{path.name}.away").rename(path)
+    done = bench.virtquorum("doctor", "away")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert stock.state() == stock.settled(str(path), str(path))
+    assert stock.guest.read(30).first == b"\x5a" * 16
+    stock.destroy()
+
+
 def test_qemu_ends_meanwhile(bench: Embed) -> None:
     stock = Stock(bench, "ended")
     new = [stock.new("1"), stock.new("2")]

@@ -272,3 +272,23 @@ class _Named(Step):
 
     def undo(self) -> None:
         pass
+
+
+def test_a_member_whose_image_is_gone_is_replaced(bench: Embed) -> None:
+    """Just what a quorum is for: a disk was pulled out, and another takes its place."""
+    web = Web(bench, "pulled")
+    a, b, c = web.images
+    b.unlink()
+    web.guest.write(40, 0x5A)
+    new = web.image("instead")
+    words = ("member", "replace", web.target, str(b), "--file", str(new), "--format", "raw")
+    done = bench.virtquorum("patch", web.name, *words, "--live", "--config", "--yes")
+    assert done.returncode == 0, done.stderr
+    images = [str(a), str(new), str(c)]
+    assert web.state() == settled(web, [2, NONE, images])
+    assert web.guest.read(40).first == b"\x5a" * 16
+    assert new.read_bytes() == a.read_bytes()
+    bench.call(asked.destroy, web.name)
+    assert bench.virtquorum("start", web.name).returncode == 0
+    web.guest.booted(2)
+    assert web.guest.read(40).first == b"\x5a" * 16

@@ -11,6 +11,7 @@ from tests.host import live, live_faults
 from tests.host.live_guests import CONTENT, Booted
 from tests.host.test_plug import Plug
 from tests.libvirts import GoneError, embed, missing_for_embed, missing_for_system, system
+from tests.servers.nbd import nbd_on_socket
 from virtquorum.host.change import ChangeError, Observer, Plan, apply
 from virtquorum.host.live import BEGINNING
 from virtquorum.host.monitor import GoneError as LostError
@@ -18,6 +19,7 @@ from virtquorum.host.monitor import Monitor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.libvirts import Embed, System
     from virtquorum.host.change import Step
@@ -94,6 +96,61 @@ def test_a_process_that_was_killed(booted: Booted, at: str, goal: str) -> None:
         booted.nodes = new
     assert booted.state() == booted.settled()
     assert booted.guest.read(DATA).first.startswith(CONTENT)
+
+
+def test_an_image_that_is_gone_in_the_pause(booted: Booted) -> None:
+    """The guest stays paused, until the image is back and the doctor comes."""
+    booted.guest.write(30, 0x5A)
+    new = booted.graph(*booted.images, driver="type='quorum' cache='none'")
+    graphs, path = (booted.nodes, new), str(booted.images[1])
+    found = booted.bench.call(live_faults.moved_away, booted.name, booted.alias, *graphs, path)
+    left = (
+        f"; the guest is paused, and its disk '{booted.target}' is at a stand-in, where every "
+        "request is an error: do not resume it; take away what is in the way, and 'virtquorum "
+        f"doctor {booted.name}' gives it its disk back and lets it run"
+    )
+    missing = f"Could not open '{path}': No such file or directory"
+    change, mending = found["said"]
+    assert change == (
+        "between: cannot open the quorum as it shall be: QEMU says to 'blockdev-add': "
+        f"{missing}; then it could not be undone to close the quorum as it was: QEMU says to "
+        f"'blockdev-add': {missing}{left}"
+    )
+    assert mending == (
+        f"between: cannot build the disk's graph anew: QEMU says to 'blockdev-add': {missing}; "
+        f"what was mended stays so, and the rest can be tried again{left}"
+    )
+    for key in ("between", "after"):
+        seen = found[key]
+        assert (seen["is"], seen["running"], seen["note"]) == ([], False, True)
+        assert any(one.startswith("vq-standin") for one in seen["strays"])
+    assert found["goal"] == "old"
+    assert booted.state() == booted.settled()
+    assert booted.guest.read(30).first == b"\x5a" * 16
+    assert booted.guest.read(DATA).first.startswith(CONTENT)
+    assert len({one.read_bytes() for one in booted.images}) == 1
+
+
+def test_what_can_stay_open_is_not_closed(booted: Booted, tmp_path: Path) -> None:
+    """A member whose server has ended would not open again; open as it is it does no harm."""
+    socket = tmp_path / "nbd"
+    served = (
+        "<backingStore type='network'><format type='raw'/><source protocol='nbd' name='c'>"
+        f"<host transport='unix' socket='{socket}'/></source></backingStore>"
+    )
+    with nbd_on_socket({"c": booted.image("served")}, socket):
+        booted.swap(booted.graph(*booted.images[:2], served))
+        new = booted.graph(*booted.images[:2], booted.image("in-its-place"))
+        arguments = (booted.name, booted.alias, booted.nodes, new)
+        said = booted.bench.call(live_faults.cut, *arguments, "open the quorum as it shall be")
+        assert said.endswith(
+            "; the guest may be paused; when libvirt answers again, 'virtquorum doctor "
+            f"{booted.name}' mends it"
+        )
+    assert booted.bench.call(live_faults.mended, booted.name) == "old"
+    assert booted.state() == booted.settled()
+    assert booted.guest.read(DATA).first.startswith(CONTENT)
+    booted.swap(booted.graph(*booted.images))
 
 
 def test_a_guest_without_a_note_needs_no_mending(booted: Booted) -> None:

@@ -42,6 +42,14 @@ def test_what_it_shows(booted: Booted) -> None:
     assert found["jobs"] == []
 
 
+def test_a_guest_that_libvirt_pauses_for_itself_runs(booted: Booted) -> None:
+    """It lets the guest run again, whoever has pointed its disk elsewhere meanwhile."""
+    path = str(booted.image("saved"))
+    found = booted.bench.call(live.looked_at_while_saved, booted.name, 5, path)
+    assert found["count"] > 0
+    assert (found["answers"], found["runs"]) == ([True], True)
+
+
 def test_a_disk_that_is_not_there(booted: Booted) -> None:
     assert booted.bench.call(live.seen, booted.name, "ua-vd")["frontend"] is None
 

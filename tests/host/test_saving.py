@@ -81,3 +81,20 @@ def test_one_whose_quorum_rewrites_is_not(bench: Embed) -> None:
     guest = Guest(bench, "web")
     guest.booted()
     assert saved(bench).code == 0
+
+
+def test_how_long_it_cannot_be_saved_is_said_as_it_is(bench: Embed) -> None:
+    started(bench, "rewrite_corrupted='off'")
+    on = ("patch", "web", "set", "vda", "--rewrite-corrupted", "on")
+    done = virtquorum(bench, *on, "--live", "--dry-run")
+    assert "cannot be saved or migrated any more until it is shut down and started" in done.err
+    assert virtquorum(bench, *on, "--config").code == 0
+    for words in ((*on, "--live"), ("patch", "web", "set", "vda", "--threshold", "3", "--live")):
+        done = virtquorum(bench, *words)
+        assert done.code == 0, done.err
+        assert (
+            "'web' cannot be saved or migrated any more, nor from its next start on: QEMU does not "
+            "let go of a quorum with rewrite_corrupted='on', which 'vda' has in its definition"
+        ) in done.err
+    done = virtquorum(bench, *on[:-1], "off", "--live", "--config")
+    assert "until it is shut down and started again" in done.err

@@ -297,6 +297,72 @@ def test_a_signal_at_any_step_leaves_the_old_or_the_new(shared: Booted) -> None:
     assert found[-1]["is"] == ["old"]
 
 
+@pytest.fixture
+def gone(bench: Embed, request: pytest.FixtureRequest) -> Iterator[Booted]:
+    """A guest that runs on with a quorum of which an image has been removed."""
+    booted = Booted(bench, f"gone{len(request.node.name)}")
+    booted.images[1].unlink()
+    yield booted
+    booted.destroy()
+
+
+def test_a_member_whose_image_is_gone_is_replaced(gone: Booted) -> None:
+    a, _, c = gone.images
+    new = gone.image("new")
+    gone.guest.write(30, 0x44)
+    gone.swap(gone.graph(a, new, c))
+    gone.guest.write(31, 0x55)
+    gone.swap(gone.graph(new, c, a, threshold=3))
+    assert gone.guest.read(DATA).first.startswith(CONTENT)
+    assert len({one.read_bytes() for one in (a, new, c)}) == 1
+
+
+def test_a_member_whose_image_is_gone_goes(gone: Booted) -> None:
+    a, _, c = gone.images
+    gone.swap(gone.graph(c, a))
+    gone.swap(gone.graph(c, a, threshold=1))
+    assert gone.guest.read(DATA).first.startswith(CONTENT)
+
+
+def test_a_member_whose_image_is_gone_does_not_stay(gone: Booted) -> None:
+    a, b, c = gone.images
+    text = refused(gone, gone.graph(a, b, c, threshold=1))
+    assert f"Could not open '{b}': No such file or directory; QEMU looks for every image" in text
+    assert text.endswith(": replace that member, or bring the image back; all is as it was before")
+    assert gone.guest.read(DATA).first.startswith(CONTENT)
+
+
+def test_a_member_whose_image_is_gone_and_cannot_be_done_without(fresh: Booted) -> None:
+    a, b, c = fresh.images
+    fresh.swap(fresh.graph(a, b, c, threshold=3))
+    b.unlink()
+    text = refused(fresh, fresh.graph(a, fresh.image("new"), c, threshold=3))
+    assert "the threshold of 'vq-vda' needs each of its members; bring the image back" in text
+    assert fresh.guest.read(DATA).first.startswith(CONTENT)
+
+
+@pytest.mark.parametrize("blow", ["refused", "signal"])
+def test_a_gone_member_is_in_its_quorum_again_when_that_is_undone(gone: Booted, blow: str) -> None:
+    """It comes last then, and the change can be made all the same."""
+    a, _, c = gone.images
+    gone.guest.write(30, 0x44)
+    new = gone.graph(a, gone.image("new"), c)
+    arguments = (gone.name, gone.alias, gone.nodes, new)
+    if blow == "refused":
+        assert gone.bench.call(live_faults.broken_undo, *arguments, 1)["state"] == "old"
+    else:
+        at = "close the quorum as it was"
+        assert gone.bench.call(live_faults.signalled, *arguments, at) == 15
+    seen = {(parent, child) for parent, _, child in
+            gone.bench.call(live.seen, gone.name, gone.alias)["edges"]}  # fmt: skip
+    assert {("vq-vda", child) for child in gone.nodes[-1]["children"]} <= seen
+    assert gone.state() == {**gone.settled(), "is": []} | {"strays": gone.state()["strays"]}
+    gone.guest.write(31, 0x55)
+    gone.swap(new)
+    assert gone.guest.read(30).first == b"\x44" * 16
+    assert gone.guest.read(31).first == b"\x55" * 16
+
+
 def test_an_undo_that_fails_says_so_and_leaves_the_guest_paused(fresh: Booted) -> None:
     new = fresh.graph(*fresh.images, threshold=3)
     arguments = (fresh.name, fresh.alias, fresh.nodes, new)
@@ -306,7 +372,22 @@ def test_an_undo_that_fails_says_so_and_leaves_the_guest_paused(fresh: Booted) -
     assert found["note"]
     assert found["text"].count("QEMU says to 'blockdev-add'") == 2
     assert "then it could not be undone to close the quorum as it was" in found["text"]
-    assert found["text"].endswith(f"'virtquorum doctor {fresh.name}' mends it")
+    assert found["text"].endswith(
+        f"; the guest is paused, and its disk '{fresh.target}' is at a stand-in, where every "
+        "request is an error: do not resume it; take away what is in the way, and 'virtquorum "
+        f"doctor {fresh.name}' gives it its disk back and lets it run"
+    )
+
+
+def test_what_is_undone_at_the_second_attempt_is_undone(fresh: Booted) -> None:
+    """Somebody had an image open for a moment, say."""
+    new = fresh.graph(*fresh.images, threshold=3)
+    arguments = (fresh.name, fresh.alias, fresh.nodes, new)
+    found = fresh.bench.call(live_faults.broken_undo, *arguments, 2)
+    assert found["state"] == "old"
+    assert found["text"].endswith("; all is as it was before")
+    assert fresh.state() == fresh.settled()
+    assert fresh.guest.read(DATA).first.startswith(CONTENT)
 
 
 def test_a_note_of_a_change_that_was_cut_short_is_respected(fresh: Booted) -> None:

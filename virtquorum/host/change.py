@@ -37,6 +37,7 @@ __all__ = [
     "Observer",
     "Plan",
     "State",
+    "StaysError",
     "Step",
     "Text",
     "apply",
@@ -172,6 +173,13 @@ class Step(ABC):
     def undo(self) -> None:
         """Bring back what was before, however much of ``do`` has been done; raises if it cannot."""
 
+    def aftermath(self) -> str | None:
+        """What to say, and to do, where the change could not be undone; None for nothing.
+
+        Only looks; the step has been begun.
+        """
+        return None
+
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
 class Plan(Node):
@@ -212,6 +220,10 @@ class Plan(Node):
         }
 
 
+class StaysError(HostError):
+    """There is nothing to be brought back: what was done stays, and can be gone on with."""
+
+
 class ChangeError(HostError):
     """A change that could not be made, or not be finished.
 
@@ -219,7 +231,8 @@ class ChangeError(HostError):
     ``code`` is libvirt's number of it, None for another's error.  ``state``
     says where things are: 'old', as they were; 'new', changed, and only the
     tidying failed; 'between', where ``undoing`` is the title of the step that
-    could not be undone and ``trouble`` the reason.
+    could not be undone and ``trouble`` the reason; ``left`` says then what the
+    guest has now and what to do, None where the doctor alone is to be named.
     """
 
     def __init__(
@@ -231,6 +244,7 @@ class ChangeError(HostError):
         state: State,
         undoing: str | None = None,
         trouble: BaseException | None = None,
+        left: str | None = None,
     ) -> None:
         super().__init__(plan.title, step)
         self.change = plan.title
@@ -241,6 +255,7 @@ class ChangeError(HostError):
         self.state: State = state
         self.undoing = undoing
         self.trouble = trouble
+        self.left = left
 
     def __str__(self) -> str:
         from virtquorum.printable import printable
@@ -254,10 +269,12 @@ class ChangeError(HostError):
                 text = f"cannot {self.step}: {what}; all is as it was before"
             case "new":
                 text = f"the change is made, but cannot {self.step}: {what}; {doctor}"
+            case "between" if isinstance(self.trouble, StaysError):
+                text = f"cannot {self.step}: {what}; {self.trouble}; {self.left or doctor}"
             case "between":
                 text = (
                     f"cannot {self.step}: {what}; then it could not be undone to "
-                    f"{self.undoing}: {self.trouble}; {doctor}"
+                    f"{self.undoing}: {self.trouble}; {self.left or doctor}"
                 )
         return printable(text)
 
@@ -320,4 +337,10 @@ class _Application:
                     state="between",
                     undoing=step.title,
                     trouble=trouble,
+                    left=self._left(),
                 ) from trouble
+
+    def _left(self) -> str | None:
+        """What the last step that has something to say of it says."""
+        said = (step.aftermath() for step in reversed(self.begun))
+        return next((text for text in said if text is not None), None)

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from virtquorum.host.monitor import Edge
     from virtquorum.json_text import Json
 
-__all__ = ["Difference", "Options", "children_of", "edges", "key_of", "name_of", "place_of"]
+__all__ = [
+    "Difference",
+    "Options",
+    "children_of",
+    "edges",
+    "key_of",
+    "name_of",
+    "place_of",
+    "stand_in_name",
+]
 
 #: A node as QEMU takes it.
 Options = dict[str, "Json"]
@@ -84,6 +93,11 @@ def name_of(one: Options) -> str:
 def key_of(alias: str) -> str:
     """Eight hexadecimal digits for a disk, for the names of what is there for a short time."""
     return sha256(alias.encode()).hexdigest()[:8]
+
+
+def stand_in_name(alias: str) -> str:
+    """The name of the node that a disk is at while its quorum is exchanged."""
+    return f"vq-standin-{key_of(alias)}"
 
 
 def children_of(one: Options) -> list[str]:

@@ -37,8 +37,8 @@ def check_votes(
         if len(members) < threshold:
             raise HostError(
                 f"domain '{domain}': the quorum '{name_of(one)}' would have {len(members)} "
-                f"members, and its threshold is {threshold}; lower the threshold first, or replace "
-                "the member instead of removing it"
+                f"members, and its threshold is {threshold}; lower the threshold as well, or "
+                "replace the member instead of removing it"
             )
         good = [name for name in members if name not in bad]
         had = [name for name in children_of(before.get(name_of(one), {})) if name not in bad]

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from virtquorum.errors import HostError
 from virtquorum.host.author import this_process
-from virtquorum.host.change import Asked, Text
-from virtquorum.host.compare import Difference, name_of
+from virtquorum.host.change import Asked, StaysError, Text
+from virtquorum.host.compare import children_of, edges, name_of, stand_in_name
 from virtquorum.host.copy import end, job_of, spread_of
-from virtquorum.host.live import BEGINNING, Clear, LiveStep, is_running
-from virtquorum.host.nodes import close_node, differences, point, size_of
+from virtquorum.host.live import BEGINNING, Clear, LiveStep, is_running, left_paused
+from virtquorum.host.nodes import close_node, differences, nosave_name, point, size_of
+from virtquorum.host.places import node_differences
 from virtquorum.host.plug import ask_out, see_gone
 from virtquorum.host.swap import stand_in
 from virtquorum.model.node import Node, node
@@ -63,7 +64,7 @@ def mend(monitor: Monitor, intent: Intent, recorded: Recorded | None = None) -> 
     goal = _goal(monitor, intention, new)
     wanted = (old if goal == "old" else new) or []
     more = recorded(goal, intention) if recorded is not None else ()
-    steps = mending_steps(monitor, intent, intention, wanted, more)
+    steps = mending_steps(monitor, intent, intention, wanted, more, goal=goal)
     claim = _Claim(monitor, intent, intention)
     return Mending(goal=goal, intention=intention, steps=(claim, *steps))
 
@@ -74,8 +75,13 @@ def mending_steps(
     intention: Intention,
     wanted: Sequence[Options],
     recorded: Sequence[Step] = (),
+    *,
+    goal: Goal | None = None,
 ) -> list[Step]:
-    """The steps that give a disk a graph, whatever is there, and take the note away."""
+    """The steps that give a disk a graph, whatever is there, and take the note away.
+
+    ``goal`` is which of the note's states that is, None for neither.
+    """
     steps: list[Step] = [_Job(monitor, intention)]
     gone: list[Step] = []
     if wanted and differences(monitor, intention.alias, wanted):
@@ -88,7 +94,7 @@ def mending_steps(
         *recorded,
         _Resume(monitor, ran=intention.ran),
         *gone,
-        _Tidy(monitor, intention, wanted),
+        _Tidy(monitor, intention, wanted, goal),
         Clear(monitor, intent),
     ]
 
@@ -123,7 +129,11 @@ class _MendingStep(LiveStep):
 
     def bring_back(self) -> None:
         """Say that it is not as before."""
-        raise HostError("what was mended stays so, and the rest can be tried again")
+        raise StaysError("what was mended stays so, and the rest can be tried again")
+
+    def aftermath(self) -> str | None:
+        """Whether the guest is paused still, and what its disk is at."""
+        return left_paused(self.monitor, self.intention.alias, ran=self.intention.ran)
 
 
 class _Claim(_MendingStep):
@@ -208,10 +218,8 @@ class _Rebuild(_MendingStep):
             if name_of(between) not in monitor.nodes():
                 monitor.command("blockdev-add", **between)
             point(monitor, alias, name_of(between))
-            old, new = self.intention.graphs
-            stays = Difference.of(old or [], new or []).kept
-            wrong = self.intention.known.get("closed") or []
-            close_all(monitor, (_names(self.intention) - set(stays)) | set(wrong))
+            wrong = {*(self.intention.known.get("closed") or []), spread_of(alias)}
+            close_all(monitor, (_names(self.intention) - self._sound(wrong)) | wrong)
         there = monitor.nodes()
         for one in self.wanted:
             if name_of(one) not in there:
@@ -219,6 +227,21 @@ class _Rebuild(_MendingStep):
         point(monitor, alias, name_of(self.wanted[-1]))
         if found := differences(monitor, alias, self.wanted):
             raise HostError(f"domain '{monitor.name}': {'; '.join(found)}")
+
+    def _sound(self, wrong: Collection[str]) -> set[str]:
+        """The nodes of the graph that can stay open: what is closed may not open again."""
+        graphs = [one for graph in self.intention.graphs for one in graph or []]
+        others = {name_of(one) for one in graphs if one not in self.wanted}
+        there, seen = self.monitor.nodes(), self.monitor.edges()
+        sound: set[str] = set()
+        for one in self.wanted:  # those below come first
+            name = name_of(one)
+            is_there = name in there and not node_differences(one, there[name])
+            if not is_there or name in others or name in wrong:
+                continue
+            if sound.issuperset(children_of(one)) and edges([one]) <= seen:
+                sound.add(name)
+        return sound
 
 
 class _TakeOut(_MendingStep):
@@ -264,16 +287,43 @@ class _Tidy(_MendingStep):
 
     words = "close what the change has left"
 
-    def __init__(self, monitor: Monitor, intention: Intention, wanted: Sequence[Options]) -> None:
+    def __init__(
+        self,
+        monitor: Monitor,
+        intention: Intention,
+        wanted: Sequence[Options],
+        goal: Goal | None,
+    ) -> None:
         super().__init__(monitor, intention)
         self.wanted = wanted
+        self.goal = goal
 
     def do(self, course: Course) -> None:
         """Close it."""
         needed = {name_of(one) for one in self.wanted}
         alias = self.intention.alias
-        brief = {BEGINNING, name_of(stand_in(alias, 0)), spread_of(alias)}
-        close_all(self.monitor, (_names(self.intention) | brief) - needed)
+        brief = {BEGINNING, stand_in_name(alias), spread_of(alias)}
+        names = _names(self.intention) | brief | self._saving()
+        close_all(self.monitor, names - needed)
+
+    def _saving(self) -> set[str]:
+        """What forbids to save the domain for the sake of a disk that is as at its start."""
+        if self.goal is None:
+            return set()
+        records = self.intention.known.get("record") or [None, None]
+        old, new = (_forbidden(one) for one in records)
+        return new - old if self.goal == "old" else old - new
+
+
+def _forbidden(record: str | None) -> set[str]:
+    """The nodes that forbid to save a domain with a record."""
+    if record is None:
+        return set()
+    from virtquorum.xml.document import Document
+
+    found = Document.from_text(record, "the record").root.elements()
+    said = [one.attributes for one in found]
+    return {nosave_name(one["drive"]) for one in said if one.get("plugged") == "yes"}
 
 
 def _names(intention: Intention) -> set[str]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from virtquorum.errors import HostError, MonitorError
 from virtquorum.host.change import MonitorCommand, Text
 from virtquorum.host.compare import edges, name_of
 from virtquorum.host.live import LiveStep
 from virtquorum.host.monitor import wait_until
+from virtquorum.host.places import node_differences
 from virtquorum.qemu.objects import object_options
 from virtquorum.qemu.qmp import command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from virtquorum.host.change import Action, Course
     from virtquorum.host.compare import Options
@@ -32,6 +32,7 @@ __all__ = [
     "close",
     "close_node",
     "differences",
+    "nosave_name",
     "point",
     "size_of",
     "unchanged",
@@ -39,15 +40,6 @@ __all__ = [
 
 #: Seconds.
 _MOMENT: Final = 10.0
-#: Bytes of a file's name that QEMU shows.
-_LONGEST: Final = 4095
-#: A quorum's options that QEMU shows, and what it has for one that was not given.
-_POLICIES: Final[Mapping[str, object]] = {
-    "vote-threshold": None,
-    "read-pattern": "quorum",
-    "rewrite-corrupted": False,
-    "blkverify": False,
-}
 
 
 class AddObjects(LiveStep):
@@ -202,7 +194,8 @@ def close_node(monitor: Monitor, name: str) -> None:
     try:
         monitor.command("blockdev-del", **{"node-name": name})
     except MonitorError:
-        if not monitor.is_used(name) or not wait_until(lambda: not monitor.is_used(name), _MOMENT):
+        # It may be free by the time that one looks; what cannot be closed says so again then.
+        if not wait_until(lambda: not monitor.is_used(name), _MOMENT):
             raise
         monitor.command("blockdev-del", **{"node-name": name})
 
@@ -340,8 +333,13 @@ class Verify(LiveStep):
             raise HostError(f"domain '{self.monitor.name}': {'; '.join(found)}")
 
 
-def differences(monitor: Monitor, alias: str, nodes: Sequence[Options]) -> list[str]:
-    """What QEMU has otherwise than a flat list of nodes below a disk says."""
+def differences(
+    monitor: Monitor, alias: str, nodes: Sequence[Options], *, ordered: bool = True
+) -> list[str]:
+    """What QEMU has otherwise than a flat list of nodes below a disk says.
+
+    Without ``ordered`` the members of a quorum may be in any order.
+    """
     found = []
     there, frontend = monitor.nodes(), monitor.frontend(alias)
     top = name_of(nodes[-1])
@@ -353,64 +351,34 @@ def differences(monitor: Monitor, alias: str, nodes: Sequence[Options]) -> list[
         name = name_of(one)
         if name not in there:
             found.append(f"there is no node '{name}'")
-        elif (driver := there[name]["drv"]) != one["driver"]:
-            found.append(f"the node '{name}' is of the driver '{driver}', not '{one['driver']}'")
         else:
-            found += _option_differences(one, there[name])
-    return found + _edge_differences(monitor, nodes)
+            found += node_differences(one, there[name])
+    return found + _edge_differences(monitor, nodes, ordered=ordered)
 
 
 def unchanged(monitor: Monitor, alias: str, nodes: Sequence[Options]) -> None:
     """Raise HostError if a disk has not the graph with which a change of it was planned."""
-    if differences(monitor, alias, nodes):
+    if differences(monitor, alias, nodes, ordered=False):
         raise HostError(
             f"domain '{monitor.name}': the disk '{alias}' was changed meanwhile; try again"
         )
 
 
-def _option_differences(one: Options, seen: Mapping[str, Any]) -> list[str]:
-    """What of a node's options QEMU shows, and has otherwise."""
-    expected: dict[str, object] = {}
-    shown: dict[str, object] = {}
-    if "read-only" in one:
-        expected["read-only"], shown["read-only"] = one["read-only"], seen["ro"]
-    if (place := _place(one)) is not None and "json:" not in seen["file"]:
-        expected["place"], shown["place"] = place, seen["file"]
-    if one["driver"] == "quorum" and (options := _shown_options(seen)) is not None:
-        for key, default in _POLICIES.items():
-            expected[key], shown[key] = one.get(key, default), options.get(key, default)
-    return [
-        f"{key} of the node '{name_of(one)}' is {shown[key]}, not {value}"
-        for key, value in expected.items()
-        if shown[key] != value
-    ]
+def nosave_name(drive: str) -> str:
+    """The name of the node that forbids to save a domain for the sake of a disk.
+
+    ``drive`` is the name of the disk's top node.
+    """
+    return f"{drive.removesuffix('-c')}-nosave"
 
 
-def _place(one: Options) -> str | None:
-    """Where a storage node has its data, as QEMU spells it; None where that is not known here."""
-    server, export = one.get("server"), one.get("export")
-    match one["driver"], server:
-        case (("file" | "host_device" | "host_cdrom"), _):
-            return str(one["filename"])[:_LONGEST]
-        case "nbd", {"type": "inet", "host": host, "port": port} if ":" not in str(host):
-            return f"nbd://{host}:{port}" + (f"/{export}" if export is not None else "")
-        case "nbd", {"type": "unix", "path": path}:
-            return f"nbd+unix://{f'/{export}' if export is not None else ''}?socket={path}"
-    return None
-
-
-def _shown_options(seen: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The options of a node as its file name has them; QEMU cuts a name after 4095 bytes."""
-    kind, _, text = str(seen["image"]["filename"]).partition(":")
-    try:
-        found = json.loads(text) if kind == "json" else None
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _edge_differences(monitor: Monitor, nodes: Sequence[Options]) -> list[str]:
+def _edge_differences(monitor: Monitor, nodes: Sequence[Options], *, ordered: bool) -> list[str]:
     seen, expected = monitor.edges(), edges(nodes)
+    if not ordered:
+        seen, expected = (
+            {(parent, place.partition(".")[0], child) for parent, place, child in both}
+            for both in (seen, expected)
+        )
     quorums = {name_of(one) for one in nodes if one["driver"] == "quorum"}
     found = [
         f"'{child}' is not the {place} of '{parent}'"

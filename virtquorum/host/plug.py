@@ -87,7 +87,7 @@ def attach(
             f"domain '{monitor.name}': QEMU plugs no read-only quorum into a guest that runs; "
             "leave out <readonly/>, or add it to the definition, with --config, for the next start"
         )
-    suspend, plugged = Suspend(monitor), Attach(monitor, alias, xml)
+    suspend, plugged = Suspend(monitor, alias), Attach(monitor, alias, xml)
     objects = [AddObjects(monitor, new.objects)] if new.objects else []
     write = Write(monitor, intent, "attach", alias, None, list(new.nodes))
     write.checks.append(released.look)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from virtquorum.errors import HostError
 from virtquorum.host.change import Text
-from virtquorum.host.compare import Difference, Options, children_of, key_of, name_of
+from virtquorum.host.compare import Difference, Options, children_of, name_of, stand_in_name
 from virtquorum.host.copy import EndCopy, StartCopy
 from virtquorum.host.guards import check_votes, unfilled
 from virtquorum.host.live import Clear, LiveStep, Resume, Suspend, Write, is_running
@@ -31,6 +31,7 @@ from virtquorum.host.nodes import (
     size_of,
     unchanged,
 )
+from virtquorum.host.point_away import CloseOld, PointAway
 from virtquorum.model.node import Node, node
 from virtquorum.qemu.graph import flat
 
@@ -90,7 +91,7 @@ def swap(
     where the new one would have too few members that can be relied on.
     """
     is_running(monitor)
-    if found := differences(monitor, alias, old.nodes):
+    if found := differences(monitor, alias, old.nodes, ordered=False):
         raise HostError(
             f"domain '{monitor.name}': its disk is not as it should be: {'; '.join(found)}; run "
             f"'virtquorum doctor {monitor.name}'"
@@ -148,8 +149,10 @@ class _Steps:
         """The pause, and what comes right before it."""
         monitor, alias = self.monitor, self.alias
         copy = StartCopy(monitor, self.old.top, targets, alias) if targets else None
-        suspend = Suspend(monitor)
+        suspend = Suspend(monitor, alias)
         look = Look(monitor, alias, self.old.top, self.size)
+        stays = {name_of(one) for one in self.new.nodes}
+        away = PointAway(monitor, look, self.old.nodes, stays, name_of(between))
         yield OpenNodes(monitor, [between], "open a stand-in for the quorum")
         if copy is not None:
             yield copy
@@ -157,8 +160,8 @@ class _Steps:
         yield suspend
         if copy is not None:
             yield EndCopy(monitor, copy)
-        yield Point(monitor, look, self.old.top, name_of(between), measures=False)
-        yield CloseNodes(monitor, self.between.closed, "close the quorum as it was")
+        yield away
+        yield CloseOld(monitor, self.between.closed, away)
         yield OpenNodes(monitor, self.between.late, "open the quorum as it shall be")
         yield Point(monitor, look, name_of(between), self.new.top, measures=True)
         yield from recorded
@@ -210,7 +213,7 @@ def stand_in(alias: str, size: int) -> Options:
     """The node that stands in for a quorum of a size (bytes): every request is an error."""
     return {
         "driver": "blkdebug",
-        "node-name": f"vq-standin-{key_of(alias)}",
+        "node-name": stand_in_name(alias),
         "image": {"driver": "null-co", "size": size},
         "inject-error": [{"event": "none", "errno": _EIO}],
     }

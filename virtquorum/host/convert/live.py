@@ -103,7 +103,7 @@ class LiveConversion(_LiveHalf):
             old,
             Side.of(new.built),
             intent=MetadataIntent(self.monitor),
-            recorded=[ForbidSaving(self.monitor, new), self._record(new), *recorded],
+            recorded=[self._record(new), *recorded],
             fill=fill,
             kept_objects=self._kept_objects(),
         )
@@ -112,7 +112,7 @@ class LiveConversion(_LiveHalf):
         at = next(at for at, one in enumerate(steps, 1) if isinstance(one, Sizes))
         owner = qemu_owner(self.domain.host) if new.built.files else None
         files = [WriteFile(path, data, owner) for path, data in new.built.files]
-        return [*files, *steps[:at], fits, *steps[at:]]
+        return _unsaved([*files, *steps[:at], fits, *steps[at:]], ForbidSaving(self.monitor, new))
 
     @property
     def size(self) -> int:
@@ -191,26 +191,24 @@ class LiveReturn(_LiveHalf):
         """The steps; ``before`` are more, done before the guest is paused."""
         old = self._lowering
         own = self._own_nodes(number)
-        recorded: list[Step]
-        if own is not None:
-            side = Side(nodes=tuple(own))
-            saving = CloseNodes(self.monitor, [forbidding(old)], "allow to save the domain again")
-            recorded = [saving, self._record(None)]
-        else:
-            new = self._of(self.new)
-            side = Side.of(new.built)
-            recorded = [ForbidSaving(self.monitor, new), self._record(new)]
+        new = self._of(self.new) if own is None else None
+        side = Side(nodes=tuple(own or ())) if new is None else Side.of(new.built)
         steps = swap(
             self.monitor,
             old.alias,
             Side.of(old.built),
             side,
             intent=MetadataIntent(self.monitor),
-            recorded=recorded,
+            recorded=[self._record(new)],
             kept_objects=self._kept_objects(),
         )
         at = next((at for at, one in enumerate(steps, 1) if isinstance(one, Write)), 0)
-        return [*steps[:at], *before, *steps[at:]]
+        steps = (*steps[:at], *before, *steps[at:])
+        if new is not None:
+            return _unsaved(steps, ForbidSaving(self.monitor, new))
+        # The very last: until then it would come back with a record that is none any more.
+        allowed = CloseNodes(self.monitor, [forbidding(old)], "allow to save the domain again")
+        return [*steps, allowed]
 
 
 class _Fits(LiveStep):
@@ -249,6 +247,16 @@ def running_half(
     if all(one.target != change.target for one in disks):
         return None
     return LiveReturn(domain, change, provided, directory)
+
+
+def _unsaved(steps: Sequence[Step], forbid: ForbidSaving) -> list[Step]:
+    """The steps with ``forbid`` behind the note, before anything is copied or defined.
+
+    What was saved in between would come back with the disk of its start: beside a
+    definition that has the other one, members miss what the guest writes.
+    """
+    at = next((at for at, one in enumerate(steps, 1) if isinstance(one, Write)), 0)
+    return [*steps[:at], forbid, *steps[at:]]
 
 
 def _quorum(one: Lowering) -> Any:

@@ -1,32 +1,24 @@
-"""Images copied, compared and made by qemu-img, while no guest has them open."""
+"""Images copied and compared by qemu-img, while no guest has them open."""
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from virtquorum.errors import HostError, ImageError
 from virtquorum.host import offline
-from virtquorum.host.change import Step, Text
-from virtquorum.images.make import commands, make
 from virtquorum.images.opened import driver_of, json_name, local_path
-from virtquorum.images.plan import Request, plan_images
 from virtquorum.images.program import QemuImg, Signals, find_qemu_img
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from virtquorum.host.change import Action, Course
+    from virtquorum.host.change import Course, Step
     from virtquorum.host.domain import HostDomain
     from virtquorum.images.opened import Spelled
     from virtquorum.model.disk import Disk
     from virtquorum.model.image import Image
-    from virtquorum.xml.domain import Domain
 
-__all__ = [
-    "Compare", "MakeImages", "copy", "paths_of", "size_of_image", "spelled", "still_off",
-]  # fmt: skip
+__all__ = ["Compare", "copy", "paths_of", "size_of_image", "spelled", "still_off"]
 
 #: What is said of a qemu-img that says nothing and ends with 1: of 'compare', that images differ.
 _DIFFER = "qemu-img failed with code 1"
@@ -97,56 +89,6 @@ class Compare(offline.QemuImgStep):
             if error.message != _DIFFER:
                 raise
             raise HostError(self.otherwise) from None
-
-
-class MakeImages(Step):
-    """Make the images of new members that are missing, blank and as large as the disk."""
-
-    def __init__(
-        self, document: Domain, disk: Disk, size: int, owner: tuple[int, int] | None
-    ) -> None:
-        """Plan it; raises ImageError for an image that cannot be made."""
-        with Signals() as signals:
-            program = QemuImg(find_qemu_img(), signals)
-            self.plan = plan_images([disk], Request(size=size), program, document.machine_disks)
-        if self.plan.problems:
-            raise self.plan.problems[0]
-        self.owner = owner
-        self._made: list[tuple[str, int, int]] = []
-
-    @property
-    def paths(self) -> list[str]:
-        """What is made."""
-        return [one.path for one in self.plan.images]
-
-    @property
-    def title(self) -> str:
-        """What it does."""
-        return f"make {', '.join(repr(path) for path in self.paths)}"
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """The commands."""
-        return tuple(Text(text=" ".join(words)) for words in commands(self.plan))
-
-    def do(self, course: Course) -> None:
-        """Make them, for QEMU's user; raises ImageError or Interrupted, and leaves none then."""
-        with Signals() as signals:
-            program = QemuImg(find_qemu_img(), signals)
-            make(self.plan, program, signals, lambda _image, _percent: None)
-        for path in self.paths:
-            status = os.stat(path)
-            self._made.append((path, status.st_dev, status.st_ino))
-            if self.owner is not None:
-                os.chown(path, *self.owner)
-
-    def undo(self) -> None:
-        """Remove those that were made, and no other that may be there."""
-        for path, device, inode in self._made:
-            with suppress(FileNotFoundError):
-                status = os.lstat(path)
-                if (status.st_dev, status.st_ino) == (device, inode):
-                    os.unlink(path)
 
 
 def paths_of(images: Sequence[Image]) -> Iterator[str]:

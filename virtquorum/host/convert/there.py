@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from virtquorum.errors import HostError
+from virtquorum.host.blank import MakeImages
 from virtquorum.host.checks import check_images, refused
 from virtquorum.host.convert.disks import quorum_of, stock_disk
 from virtquorum.host.convert.live import LiveConversion
 from virtquorum.host.convert.offline import (
     Compare,
-    MakeImages,
     copy,
     paths_of,
     size_of_image,
