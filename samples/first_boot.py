@@ -3,10 +3,11 @@
 Takes samples/first-boot.xml through virtquorum's commands.  Three members are
 made; the domain is defined on a libvirt that runs inside each command
 (``qemu:///embed``, no daemon), boots, and writes.  Then one member is
-corrupted underneath, boot sector and all, and it boots again.  Shows every
+corrupted underneath, boot sector and all, and it boots again; QEMU names the
+liar, and another image takes its place while the guest is there.  Shows every
 command with what it printed; leaves nothing behind.
 
-Needs qemu-system-x86_64, qemu-io, libvirt's QEMU driver and
+Needs qemu-system-x86_64, qemu-io, qemu-img, libvirt's QEMU driver and
 virtquorum[libvirt]; neither root nor KVM.
 """
 
@@ -35,6 +36,10 @@ XML = f"{NAME}.xml"
 #: Where the sample's XML has its files.
 PLACE = "/var/tmp/virtquorum"  # noqa: S108
 MEMBERS = {"rack-a.qcow2": "qcow2", "rack-b.raw": "raw", "rack-c.raw": "raw"}
+#: The member that takes the bad one's place.
+NEW = "rack-d.raw"
+#: The last sector that the guest reads: where it counts.
+COUNT = 2
 TEXT = "two of three say so"
 #: For a libvirt of one's own: no daemon that keeps logs, no other user, no labels.
 CONFIGURATION = """\
@@ -65,14 +70,19 @@ def main() -> int:
         say("libvirt takes it, looks some seconds at the QEMU that it has not seen, and boots it.")
         define()
         boot(reports=0)
+        virtquorum("destroy", NAME)
         say("The guest's count, 01, is in every member, and not in the file that libvirt knows of.")
-        compare("01")
+        compare("01", *MEMBERS)
         say("Now the storage lies: rack-b gets garbage underneath, boot sector and all.")
         io("rack-b.raw", "write -P 0xff 0 1M")
         say("It boots, reads and counts as if nothing had happened; and QEMU names the liar.")
         boot(reports=1)
-        say("The new count is in every member. What else was in rack-b stays bad until repaired.")
-        compare("02")
+        say("Another image takes its place, while the guest is there: it gets what the vote says.")
+        exchange()
+        virtquorum("destroy", NAME)
+        say("The new count is in every member, and all agree; nobody reads the garbage any more.")
+        compare("02", "rack-a.qcow2", NEW, "rack-c.raw")
+        identical("rack-a.qcow2", NEW, "rack-c.raw")
         dump("rack-b.raw", 0, "ff")
         virtquorum("undefine", NAME)
     say(f"All of it is gone again. That took {time.monotonic() - begun:.0f} seconds.")
@@ -100,20 +110,35 @@ def define() -> None:
 
 
 def boot(*, reports: int) -> None:
-    """Start the domain, see what the guest says and what QEMU reports, and end it."""
+    """Start the domain, and see what the guest says and what QEMU reports."""
     virtquorum("start", "--paused", NAME)
     argv = ("first_boot.py", "watch", str(reports))
     print(f"$ {shlex.join(('python', *argv))}", flush=True)
     run(sys.executable, str(HERE / argv[0]), *argv[1:], shown=True)
     virtquorum("list")
-    virtquorum("destroy", NAME)
 
 
-def compare(count: str) -> None:
-    """Show the sector with the count in each member, and in the placeholder."""
-    for image in MEMBERS:
+def exchange() -> None:
+    """Put a new image into the place of the bad one, in the guest and in the definition."""
+    new = ("--file", NEW, "--format", "raw", "--create")
+    virtquorum("patch", NAME, "member", "replace", "vda", "rack-b.raw", *new, "--live", "--config")
+    virtquorum("list")
+
+
+def compare(count: str, *images: str) -> None:
+    """Show the sector with the count in some images, and in the placeholder."""
+    for image in images:
         dump(image, 1024, count)
     dump(f"libvirt/virtquorum/{NAME}-vda.placeholder", 1024, "00")
+
+
+def identical(first: str, *others: str) -> None:
+    """Show that images hold the same, from the first to the last byte."""
+    for image in others:
+        formats = (MEMBERS[first], MEMBERS.get(image, "raw"))
+        argv = ("qemu-img", "compare", "-f", formats[0], "-F", formats[1], first, image)
+        print(f"$ {shlex.join(argv)}", flush=True)
+        print(run(*argv), end="", flush=True)
 
 
 def watching(reports: int) -> int:
@@ -137,13 +162,19 @@ def watching(reports: int) -> int:
             0,
         )
         domain.handle.resume()
-        wait(lambda: "written\n" in serial.read_text() and len(heard) >= reports)
+        # QEMU reports a member once a second at most, and of those between only the last.
+        wait(lambda: "written\n" in serial.read_text() and len(last(heard)) >= reports)
         print(serial.read_text(), end="")
         nodes = domain.monitor.nodes()
-        for report in heard[:1]:
+        for report in last(heard) or heard[:1]:
             (name,) = re.findall('"node-name": ?"([^"]*)"', report)
             print(f"{report}\n  which is {nodes[name]['file']}")
     return 0
+
+
+def last(reports: list[str]) -> list[str]:
+    """The report of the last sector that the guest reads, if it is there."""
+    return [one for one in reports if re.search(rf'"sector-num": ?{COUNT}\b', one)][:1]
 
 
 # What a step is made of
@@ -231,7 +262,9 @@ def say(text: str) -> None:
 
 
 def check_programs() -> None:
-    missing = [one for one in ("qemu-system-x86_64", "qemu-io") if shutil.which(one) is None]
+    missing = [
+        one for one in ("qemu-system-x86_64", "qemu-io", "qemu-img") if shutil.which(one) is None
+    ]
     missing += [] if find_spec("libvirt") else ["libvirt-python"]
     if missing:
         raise SystemExit(f"not installed: {', '.join(missing)}; 'bash dev/try' sees to that")

@@ -25,6 +25,13 @@ needs_libvirt = pytest.mark.skipif(find_spec("libvirt") is None, reason="no libv
         (["member", "add", "vda", "x.xml", "--format", "raw"], "--format goes with --file"),
         (["member", "ad", "vda"], "no such command 'ad'"),
         (["attach", "disk.xml", "--placeholder-dir", "here"], "is an absolute path"),
+        (["attach", "disk.xml", "--size", "1G"], "--size goes with --create"),
+        (["member", "add", "vda", "--create", "--no-copy"], "--create makes a blank image"),
+        (
+            ["member", "remove", "vda", "--nope"],
+            "see 'virtquorum patch DOMAIN member remove --help",
+        ),
+        (["member", "remove", "vda", "1", "--threshold", "0"], "0 is not in the range"),
         (["detach", "vdb", "--timeout", "nan"], "--timeout is a number of seconds"),
     ],
 )
@@ -32,6 +39,12 @@ def test_usage(argv: list[str], said: str) -> None:
     done = run("patch", "web", *argv)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
+
+
+def test_the_domain_is_left_out() -> None:
+    done = run("patch", "attach", "disk.xml")
+    assert (done.code, done.out) == (2, "")
+    assert "; the domain stands before the command: patch DOMAIN attach; see" in done.err
 
 
 @pytest.mark.parametrize(

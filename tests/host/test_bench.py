@@ -292,10 +292,12 @@ def test_calls(bench: Embed) -> None:
     with pytest.raises(CallError) as caught:
         bench.call(asked.start, "nobody")
     assert (caught.value.raised, caught.value.code) == ("libvirtError", 42)
-    waits = bench.begin(wait_for_a_signal)
+    waiting = bench.folder / "waiting"
+    waits = bench.begin(wait_for_a_signal, str(waiting))
+    until(waiting.exists, lambda: "it was not called")
     bench.signal_worker(signal.SIGINT)
     assert waits.result() == "interrupted"
-    waits = bench.begin(wait_for_a_signal)
+    waits = bench.begin(wait_for_a_signal, str(waiting))
     bench.kill_worker()
     with pytest.raises(GoneError):
         waits.result()
@@ -305,8 +307,9 @@ def raises(_: Any, text: str) -> None:
     raise ValueError(text)
 
 
-def wait_for_a_signal(_: Any) -> str:
+def wait_for_a_signal(_: Any, said: str) -> str:
     with suppress(KeyboardInterrupt):
+        Path(said).touch()
         time.sleep(60)
         return "waited"
     return "interrupted"

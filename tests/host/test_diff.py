@@ -9,6 +9,7 @@ import pytest
 
 from tests.host.quorum_domains import members, quorum_disk, virtquorum, web
 from tests.libvirts import embed, missing_for_embed
+from tests.programs import qemu_img
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,3 +107,51 @@ def test_a_running_domain(file: Path, bench: Embed) -> None:
     done = virtquorum(bench, "diff", "--live", "--disks-only", "web", file)
     assert (done.code, done.out, done.err) == (0, "", "")
     assert virtquorum(bench, "destroy", "web").code == 0
+
+
+def test_what_libvirt_sees_of_chains_when_it_starts_a_guest(bench: Embed) -> None:
+    base, top, other = (bench.folder / f"chain-{one}.qcow2" for one in ("base", "top", "other"))
+    for one in (base, other):
+        qemu_img("create", "-f", "qcow2", one, "1M")
+    qemu_img("create", "-f", "qcow2", "-b", base, "-F", "qcow2", top)
+    backing = (
+        f"<backingStore type='file'><format type='qcow2'/><source file='{base}'/></backingStore>"
+    )
+    disks = [
+        quorum_disk("vda", members(bench, "chain")),
+        "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
+        f"<source file='{top}'/>{backing}<target dev='vdb' bus='virtio'/></disk>",
+        "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
+        f"<source file='{other}'/><target dev='vdc' bus='virtio'/></disk>",
+    ]
+    path = web(bench, "chain", *disks)
+    assert virtquorum(bench, "define", "--no-checks", path).code == 0
+    assert virtquorum(bench, "start", "--paused", "--no-checks", "chain").code == 0
+    done = virtquorum(bench, "diff", "--live", "--disks-only", "chain", path)
+    assert (done.code, done.out) == (0, "")
+    # Nor is it shown of disks that the file has not.
+    path.write_text(path.read_text().replace(disks[1], "").replace(disks[2], ""))
+    done = virtquorum(bench, "diff", "--live", "--disks-only", "chain", path)
+    assert (done.code, f"-  <source file='{top}'/>\n" in done.out) == (1, True)
+    assert "index=" not in done.out
+    assert "<backingStore/>" not in done.out
+    # A chain that somebody wrote is a difference.
+    old = [disks[0], disks[1].replace(str(base), str(other)), disks[2]]
+    web(bench, "chain", *old)
+    done = virtquorum(bench, "diff", "--live", "--disks-only", "chain", path)
+    assert f"+    <source file='{other}'/>\n" in done.out
+    assert virtquorum(bench, "destroy", "chain").code == 0
+
+
+def test_lower_for_a_libvirt_has_its_placeholders(bench: Embed) -> None:
+    path = web(bench, "low", quorum_disk("vda", members(bench, "low")))
+    plain = virtquorum(bench, "lower", path)
+    assert "/var/lib/libvirt/virtquorum/low-vda.placeholder" in plain.out
+    done = virtquorum(bench, "lower", "--connect", bench.uri, path)
+    assert virtquorum(bench, "define", "--no-checks", path).code == 0
+    place = bench.virsh("dumpxml", "low")
+    (file,) = re.findall("<source file='(.*low-vda.placeholder)'", place)
+    assert f"<source file='{file}'/>" in done.out
+    given = ("--placeholder-dir", "/srv/p")
+    done = virtquorum(bench, "lower", *given, "--connect", bench.uri, path)
+    assert "<source file='/srv/p/low-vda.placeholder'/>" in done.out

@@ -237,8 +237,10 @@ def ended_by(
         while prompt and b"try again?" not in said:
             said += os.read(process.stderr.fileno(), 10_000)
         process.send_signal(number)
-        said += process.stderr.read()
         code = process.wait(60)
+        # An editor that goes on has it open, too: no end is waited for.
+        os.set_blocking(process.stderr.fileno(), False)
+        said += process.stderr.read() or b""
     pid, _, path = ready.read_text().partition(" ")
     if b"the editor runs still" in said:
         os.kill(int(pid), signal.SIGKILL)

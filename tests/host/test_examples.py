@@ -46,12 +46,14 @@ def bench(libvirt: Embed) -> Iterator[Embed]:
 
 @pytest.mark.parametrize("line", [one for one in examples() if command_of(one) in COMMANDS])
 def test_the_examples_of_the_help_run(line: str, bench: Embed) -> None:
-    """With a domain 'web', its definition in web.xml and the file that it comes from."""
+    """With domains 'web' and 'db', the definition in web.xml and the file that it comes from."""
     command = command_of(line)
     file = web(bench, "web", quorum_disk("vda", members(bench, "web")))
     file.rename(bench.folder / "domain.xml")
     if command != "define":
-        assert virtquorum(bench, "define", bench.folder / "domain.xml").code == 0
+        other = web(bench, "db", quorum_disk("vda", members(bench, "db")))
+        for one in (bench.folder / "domain.xml", other):
+            assert virtquorum(bench, "define", one).code == 0
         (bench.folder / "web.xml").write_text(virtquorum(bench, "dumpxml", "web").out)
     if command in RUNNING:
         assert virtquorum(bench, "start", "web").code == 0

@@ -18,7 +18,7 @@ from qemu.qmp.legacy import QEMUMonitorProtocol
 from tests.guests import MARK, MARKED, SECTOR
 from tests.host.test_args import Case, case, encryption
 from tests.libvirts import Guest, asked, embed, missing_for_embed
-from tests.libvirts.bench import until
+from tests.libvirts.bench import listens, until
 from tests.libvirts.domains import disk_content, disk_xml, guest_xml
 from tests.programs import parse_json, run
 from virtquorum.errors import HostError
@@ -131,7 +131,7 @@ def test_a_real_qemu_boots_from_the_line(bench: Embed, bus: str, target: str, ma
     socket = monitor.partition("path=")[2].partition(",")[0]
     log = bench.folder / f"{bus}.log"
     pid = bench.held.start(["env", *words], output=log, errors=log)
-    until(lambda: Path(socket).exists() or not bench.held.runs(pid), log.read_text)
+    until(lambda: listens(Path(socket)) or not bench.held.runs(pid), log.read_text)
     qmp = QEMUMonitorProtocol(socket)
     try:
         qmp.connect()
@@ -186,6 +186,30 @@ def test_a_domain_of_libvirts_has_the_line_of_its_file(bench: Embed) -> None:
     running = printed(bench, "kept")
     assert same(running, "-cpu") == same(of_file, "-cpu")
     assert "hypervisor=on" in running[running.index("-cpu") + 1]
+
+
+def test_a_name_is_looked_for_on_the_usual_libvirt(bench: Embed) -> None:
+    """Without --connect; its disks alone, too, and never a file's."""
+    vote = Vote(bench, "usual")
+    file = vote.file(vote.disk("vda", "virtio"))
+    assert bench.virtquorum("define", "--no-checks", file).returncode == 0
+    name = bench.virtquorum("args", "usual", "--json")
+    assert json.loads(name.stdout) == printed(bench, "usual")
+    disks = bench.virtquorum("args", "--disks-only", "--style", "blockdev", "--json", "usual")
+    of_file = bench.virtquorum("args", "--style", "blockdev", "--json", file)
+    assert (disks.returncode, of_file.returncode) == (0, 0)
+    # Of a domain that libvirt has the device's address is known.
+    nodes, of_nodes = (
+        [one for one in json.loads(found.stdout) if "node-name" in one]
+        for found in (disks, of_file)
+    )
+    assert nodes == of_nodes != []
+    alone = bench.virtquorum("args", "usual", LIBVIRT_DEFAULT_URI="")
+    assert (alone.returncode, "virtquorum dumpxml usual" in alone.stderr) == (3, True)
+    there = bench.virtquorum(
+        "args", "usual", LIBVIRT_DEFAULT_URI="", VIRSH_DEFAULT_CONNECT_URI=bench.uri
+    )
+    assert there.returncode == 0
 
 
 def test_a_stock_domain_has_libvirts_own_line(bench: Embed) -> None:

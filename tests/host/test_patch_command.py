@@ -15,6 +15,7 @@ from tests.host import patching
 from tests.host.patching import Web
 from tests.host.quorum_domains import DATA_TEXT, quorum_disk, virtquorum
 from tests.libvirts import CallError, asked, embed, missing_for_embed, missing_for_system, system
+from tests.programs import qemu_img
 from virtquorum.schema_files import schema_directory
 
 if TYPE_CHECKING:
@@ -96,8 +97,157 @@ def test_json_and_members_by_file_and_xml(web: Web) -> None:
     done = patch(web, "member", "remove", "sda", "3", "--live", "--config")
     assert done.code == 0, done.err
     done = patch(web, "set", "sda", "--threshold", "2", "--json")
-    assert (done.code, json.loads(done.out)) == (0, {"version": 1, "changed": False, "plan": None})
+    assert (done.code, json.loads(done.out)) == (
+        0,
+        {"version": 1, "changed": False, "plan": None, "refused": None},
+    )
     jsonschema.validate(json.loads(done.out), SCHEMA)
+
+
+@needs_embed
+def test_a_missing_image_is_made(web: Web) -> None:
+    new = web.bench.folder / "web-missing.qcow2"
+    argv = ("member", "add", "sda", "--file", new, "--format", "qcow2", "--live", "--config")
+    done = patch(web, *argv, "--yes")
+    assert (done.code, new.exists()) == (1, False)
+    assert "does not exist; '--create' makes it, as large as the disk\n" in done.err
+    before = web.state()
+    assert patch(web, *argv, "--create", "--threshold", "3", "--dry-run").code == 0
+    assert (web.state(), new.exists()) == (before, False)
+    done = patch(web, *argv, "--create", "--threshold", "3")
+    assert done.code == 0, done.err
+    assert "no majority" not in done.err
+    state = web.state()
+    for one in ("live", "config"):
+        assert (state[one]["sda"][0], state[one]["sda"][2][-1]) == (3, str(new))
+    assert state["wrong"] == []
+    done = patch(web, "member", "remove", "sda", "3", "--threshold", "2", "--live", "--config")
+    assert (done.code, thresholds(web)) == (0, [2, 2])
+    compared = ("compare", "-U", "-f", "raw", "-F", "qcow2", web.images[0], new)
+    assert qemu_img(*compared).startswith("Images are identical")
+
+
+@needs_embed
+def test_what_was_made_goes_again_if_the_change_fails(web: Web) -> None:
+    new = web.bench.folder / "web-in-vain.raw"
+    # A node of that name is there since the first change of the running domain.
+    for number in (3, 2):
+        web.patch("set_quorum", "sda", {"threshold": number}, live=True)
+    xml = (
+        "<backingStore type='file' nodename='vq-sda-nosave'><format type='raw'/>"
+        f"<source file='{new}'/></backingStore>"
+    )
+    before = web.state()
+    done = patch(web, "member", "add", "sda", "-", "--create", "--yes", "--json", input=xml)
+    assert (done.code, new.exists()) == (1, False)
+    said = json.loads(done.out)
+    jsonschema.validate(said, SCHEMA)
+    assert (said["changed"], said["refused"]["state"]) == (False, "old")
+    assert "has a node 'vq-sda-nosave' already" in done.err
+    assert done.err.endswith("; all is as it was before\n")
+    assert said["plan"]["steps"][0]["title"] == f"make '{new}'"
+    assert web.state() == before
+
+
+@needs_embed
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--config",), "nothing would copy the disk's data to it"),
+        (("--no-copy",), "leave one out"),
+    ],
+)
+def test_no_blank_image_votes(web: Web, options: tuple[str, ...], said: str) -> None:
+    new = web.bench.folder / "web-blank.raw"
+    done = patch(web, "member", "replace", "sda", "2", "--file", new, "--format", "raw",
+                 "--create", "--yes", *options)  # fmt: skip
+    assert (done.code in (1, 2), new.exists()) == (True, False)
+    assert said in done.err
+
+
+@needs_embed
+def test_images_of_a_new_disk_are_made(web: Web) -> None:
+    images = [web.bench.folder / f"web-new-{one}.raw" for one in range(3)]
+    file = web.bench.folder / "sdc.xml"
+    file.write_text(quorum_disk("sdc", images, bus="scsi", boot=None))
+    done = patch(web, "attach", file)
+    assert done.err.count("'--create --size SIZE' makes it, blank\n") == 3
+    done = patch(web, "attach", file, "--create")
+    assert (done.code, "--size 10G" in done.err, "libvirt's XML" in done.err) == (1, True, False)
+    done = patch(web, "attach", file, "--create", "--size", "1M", "--live", "--config")
+    assert done.code == 0, done.err
+    assert {one.stat().st_size for one in images} == {1 << 20}
+    assert patch(web, "detach", "sdc", "--live", "--config").code == 0
+    images[1].unlink()
+    done = patch(web, "attach", file, "--create")
+    assert (done.code, images[1].exists()) == (1, False)
+    assert "'virtquorum create --from MEMBER DISK.xml'" in done.err
+
+
+@needs_embed
+def test_findings_are_placed_in_what_was_given(web: Web) -> None:
+    images = [web.image(f"sdd-{one}") for one in range(3)]
+    file = web.bench.folder / "sdd.xml"
+    disk = quorum_disk("sdd", [*images[:2], web.images[0]], threshold=5, bus="scsi", boot=None)
+    file.write_text("<!-- a disk -->\n" + disk.replace("><", ">\n<"))
+    done = patch(web, "attach", file, "--live", "--config")
+    assert (done.code, "libvirt's XML" in done.err) == (1, False)
+    assert done.err.count("error[") == 2
+    assert f"{file}:2:21: error[VQ105] the threshold is 5, but there are 3 members\n" in done.err
+    used = "disk 'sda' uses this image as well, and only readers can share it"
+    assert f"{file}:14:1: error[VQ206] {used}\n" in done.err
+    xml = "\n <backingStore type='filee'><source file='/x'/></backingStore>"
+    done = patch(web, "member", "add", "sda", "-", "--threshold", "3", "--json", input=xml)
+    assert "<stdin>:2:16: error[VQ010] the value 'filee'" in done.err
+    found = json.loads(done.out)
+    jsonschema.validate(found, SCHEMA)
+    places = {one["rule"]: (one["file"], one["line"], one["column"])
+              for one in found["refused"]["findings"]}  # fmt: skip
+    assert places["VQ010"] == ("<stdin>", 2, 16)
+    done = patch(web, "member", "add", "sda", "--file", web.images[0], "--format", "raw")
+    assert f"\n--file {web.images[0]}: error[VQ205] this image is a member already, and" in done.err
+    assert done.err.startswith("domain 'web', disk 'sda': warning[VQ106] 2 of 4 members")
+    done = patch(web, "set", "sda", "--threshold", "7", "--live", "--config", "--json")
+    assert done.err.startswith("--threshold 7: error[VQ105] the threshold is 7, but there are 3")
+    found = json.loads(done.out)
+    jsonschema.validate(found, SCHEMA)
+    first = found["refused"]["findings"][0]
+    assert (first["file"], first["line"], found["plan"]) == ("--threshold 7", None, None)
+
+
+@needs_embed
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["detach", "sdz"],
+        ["set", "sda", "--threshold", "1"],
+        ["member", "add", "sda", "--file", "/nowhere/x.raw", "--format", "raw"],
+        ["member", "remove", "sda", "7"],
+        ["member", "replace", "sda", "0", "--file", "/nowhere/x.raw", "--format", "raw"],
+        ["member", "reorder", "sda", "1", "1"],
+    ],
+)
+def test_what_is_refused_is_said_in_json(web: Web, argv: list[str]) -> None:
+    done = patch(web, *argv, "--json")
+    assert done.code == 1
+    # What stops it is no note.
+    assert "virtquorum: note: 'sda' would" not in done.err
+    said = json.loads(done.out)
+    jsonschema.validate(said, SCHEMA)
+    assert said["changed"] is False
+    assert said["refused"]["message"]
+    assert (said["refused"]["images"] != []) == ("--file" in argv)
+
+
+@needs_embed
+def test_the_connection_may_be_said_behind_the_command(web: Web) -> None:
+    uri = web.bench.uri
+    argv = ("patch", "web", "set", "sda", "--threshold", "2", "--connect")
+    done = virtquorum(web.bench, *argv, uri, LIBVIRT_DEFAULT_URI="test:///default")
+    assert done.code == 0, done.err
+    assert "it is so already" in done.err
+    done = virtquorum(web.bench, "patch", "-c", "test:///default", *argv[1:], uri)
+    assert (done.code, "give it once" in done.err) == (2, True)
 
 
 @needs_embed

@@ -73,10 +73,14 @@ def test_a_removal_below_the_threshold(web: Web) -> None:
     web.patch("remove_member", "sda", "2", **BOTH)
     text = refused(web, "remove_member", "sda", "1", **BOTH)
     assert text == (
-        "in the running domain: the quorum 'sda' would have 1 members, and its threshold is 2; "
-        "replace the member instead, or lower the threshold first: virtquorum patch web set sda "
-        "--threshold 1"
+        "in the running domain: the quorum 'sda' would have 1 member, and its threshold is 2; "
+        "replace the member instead, or lower the threshold as well: --threshold 1"
     )
+    web.patch("remove_member", "sda", "1", threshold=1, **BOTH)
+    assert web.state()["live"]["sda"][0] == 1
+    text = refused(web, "remove_member", "sda", "0", live=True)
+    assert text.endswith("stock disk of the quorum: virtquorum convert web sda --back")
+    web.patch("add_member", "sda", [member(web.images[1])], threshold=2, **BOTH)
     web.patch("add_member", "sda", [member(web.images[2])], **BOTH)
 
 
@@ -115,7 +119,8 @@ def test_a_vote_that_could_end_in_a_tie_is_asked_about(web: Web) -> None:
     said = web.patch("add_member", "sda", [member(new)], dry=True, **BOTH)
     assert said["lost"] == [
         "'sda' would have a threshold of 2 with 4 members, which is no majority: two answers could "
-        "both have votes enough, and the later members' would be taken; a threshold of 3 is one"
+        "both have votes enough, and the later members' would be taken; '--threshold 3' makes it "
+        "one"
     ]
     assert said["findings"] == ["VQ106"]
     said = web.patch("set_quorum", "sda", {"threshold": 1}, dry=True)
@@ -128,7 +133,7 @@ def test_words_that_mean_nothing_or_too_much(web: Web) -> None:
     for word in ("3", "nothing", "/nothing"):
         text = refused(web, "remove_member", "sda", word)
         assert f"0 ('{web.images[0]}'), 1 ('{web.images[1]}'), 2 ('{web.images[2]}')" in text
-    assert "names none" in refused(web, "remove_member", "sda/0", "0")
+    assert "'sda/0' names no quorum" in refused(web, "remove_member", "sda/0", "0")
     assert "has no disk 'vdz'; its quorum disks are: 'sda'" in refused(web, "detach", "vdz")
     assert "named twice" in refused(web, "reorder_members", "sda", ["1", "1"])
     assert "there is no place 4" in refused(

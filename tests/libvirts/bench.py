@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tests.libvirts.client import Pending
     from tests.libvirts.held import Holder
 
-__all__ = ["WORKER", "Bench", "Embed", "System", "copy_cache", "until"]
+__all__ = ["WORKER", "Bench", "Embed", "System", "copy_cache", "listens", "until"]
 
 #: What calls functions with a connection.
 WORKER: Final = "tests.libvirts.worker"
@@ -250,14 +251,14 @@ class System(Bench):
         self._start("libvirtd", ("libvirtd", "-f", self.root / "libvirtd.conf",
                                  "-p", self.root / "libvirtd.pid"), self.socket)  # fmt: skip
 
-    def _start(self, name: str, argv: tuple[str | Path, ...], socket: Path) -> None:
+    def _start(self, name: str, argv: tuple[str | Path, ...], place: Path) -> None:
         if name in self.daemons and self.held.runs(self.daemons[name]):
             return
-        socket.unlink(missing_ok=True)
+        place.unlink(missing_ok=True)
         log = self.root / f"{name}.output"
         self.daemons[name] = pid = self.held.start(argv, output=log, errors=log)
-        until(lambda: socket.exists() or not self.held.runs(pid), log.read_text)
-        assert socket.exists(), log.read_text()
+        until(lambda: listens(place) or not self.held.runs(pid), log.read_text)
+        assert listens(place), log.read_text()
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Kill libvirtd; guests and virtlogd stay."""
@@ -290,6 +291,12 @@ class System(Bench):
         import libvirt
 
         return libvirt.open(self.uri)
+
+
+def listens(path: Path) -> bool:
+    """Whether somebody listens on a unix socket, which is there a little before."""
+    with socket.socket(socket.AF_UNIX) as one:
+        return one.connect_ex(str(path)) == 0
 
 
 def copy_cache(seed: Path, place: Path) -> None:

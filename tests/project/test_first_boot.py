@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TOP = Path(__file__).parents[2]
 SAMPLE = TOP / "samples/first_boot.py"
 NEEDED = pytest.mark.skipif(
-    bool(lacks("qemu-system-x86_64", "qemu-io")) or find_spec("libvirt") is None,
+    bool(lacks("qemu-system-x86_64", "qemu-io", "qemu-img")) or find_spec("libvirt") is None,
     reason="QEMU or libvirt-python is not installed",
 )
 
@@ -68,8 +68,15 @@ def test_the_first_boot_runs_and_leaves_nothing(folder: Path) -> None:
         assert part.count(f"\n00000400:  0{number} 00") == 3
         assert part.count("\n00000400:  00 00") == 1
     assert "QUORUM_REPORT_BAD" not in first
-    named = second.partition("QUORUM_REPORT_BAD")[2].partition("which is ")[2].splitlines()[0]
-    assert named.endswith("/rack-b.raw")
+    report, _, named = second.partition("QUORUM_REPORT_BAD")[2].partition("which is ")
+    assert '"sector-num":2,' in report
+    assert named.splitlines()[0].endswith("/rack-b.raw")
+    # The liar is replaced, and those that are left agree.
+    before, _, after = second.partition("$ virtquorum patch first-boot member replace vda rack-b")
+    assert "/rack-d.raw" not in before
+    assert after.count("Images are identical.\n") == 2
+    listed = [line.split()[-1] for line in after.splitlines() if ".raw" in line and "raw /" in line]
+    assert [one.rpartition("/")[2] for one in listed] == ["rack-d.raw", "rack-c.raw"]
     assert list(folder.iterdir()) == []
     assert guests_in(folder) == []
 

@@ -21,6 +21,8 @@ from virtquorum.cli.streams import Exit, Streams
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from typer import Context
+
 __all__ = ["command_line", "run"]
 
 _HELP = """Quorum disks for libvirt's users: check, show, format and translate domain XML with
@@ -114,10 +116,19 @@ def _usage(error: TyperException, streams: Streams) -> int:
     message = message.removeprefix("Invalid value: ").rstrip(".").replace(". Did", "; did")
     message = message[:1].lower() + message[1:]
     if message.startswith("no such command") and not message.endswith("?"):
-        known = set(getattr(context.command, "commands", COMMANDS) if context else COMMANDS)
-        listed = COMMANDS if known == set(COMMANDS) else sorted(known)
-        message += f"; commands are: {', '.join(listed)}"
+        message += _way_out(context)
     name = context.command_path if context is not None else "virtquorum"
+    name = re.sub(r"\{(\w+)\}", r"\1", name)  # what stands for an argument
     end = " " if message.endswith("?") else "; "
     streams.say(f"{message}{end}see '{name} --help'")
     return Exit.USAGE
+
+
+def _way_out(context: Context | None) -> str:
+    """What to say to a command that there is not."""
+    known = set(getattr(context.command, "commands", COMMANDS) if context else COMMANDS)
+    first = context.params.get("name") if context is not None else None
+    if first in known:  # it was taken for the domain
+        return f"; the domain stands before the command: patch DOMAIN {first}"
+    listed = COMMANDS if known == set(COMMANDS) else sorted(known)
+    return f"; commands are: {', '.join(listed)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from contextlib import ExitStack
 from enum import Enum
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from virtquorum.cli.files import is_name
 from virtquorum.cli.inputs import MaxDepth, MaxSize, named_disks, one_domain
 from virtquorum.cli.secrets import SecretOptions, hand_out, provided
 from virtquorum.cli.streams import Exit, Streams
@@ -48,7 +50,7 @@ def command(
         str | None,
         typer.Argument(
             metavar="[PATH|-|DOMAIN]",
-            help="A file, or - for standard input; with --connect a domain of libvirt's as well.",
+            help="A file, - for standard input, or a domain of libvirt's.",
             show_default=False,
         ),
     ] = None,
@@ -145,7 +147,8 @@ def command(
 
     With --connect, and nothing that chooses or spells disks, it is the whole
     command line of a domain, a file's or libvirt's own, as libvirt translates
-    it, with the quorums in it: args --connect qemu:///system web.
+    it, with the quorums in it: args --connect qemu:///system web. For a name
+    that is no file's, LIBVIRT_DEFAULT_URI does for --connect.
 
     \b
       virtquorum args domain.xml
@@ -161,6 +164,7 @@ def command(
     about_disks = style or disk or no_frontend or undo or keep_going or disks_only
     style = style or Style.DRIVE
     shape = _shape(style, undo, as_json=as_json, oneline=oneline, nul=nul)
+    connect, is_domain = _libvirt(path, connect)
     if connect is not None and not about_disks:
         return _whole(
             path,
@@ -171,17 +175,20 @@ def command(
             limits,
             streams,
         )
-    domain = one_domain(path, streams, limits, "arguments")
-    chosen = named_disks(domain, disk) if disk else None
-    if len(domain.machine_disks) < len(domain.disks):
-        streams.note("of the two domains in it, these are the first one's disks")
     version = read_version(target_qemu) if target_qemu is not None else None
     with ExitStack() as stack:
-        lookup = None
-        if connect is not None:
-            from virtquorum.host.lookup import connect as connected
+        lookup: Lookup | None = None
+        if is_domain:
+            domain, lookup = _of_libvirt(path or "", stack, connect)
+        else:
+            domain = one_domain(path, streams, limits, "arguments", named=True)
+            if connect is not None:
+                from virtquorum.host.lookup import connect as connected
 
-            lookup = stack.enter_context(connected(connect))
+                lookup = stack.enter_context(connected(connect))
+        chosen = named_disks(domain, disk) if disk else None
+        if len(domain.machine_disks) < len(domain.disks):
+            streams.note("of the two domains in it, these are the first one's disks")
         given = provided(secret or [], tls_dir, tls_secret, secrets_dir, lookup, undo=undo)
         found, refused = _translated(
             domain, style, chosen, not no_frontend, given, version, streams
@@ -198,6 +205,32 @@ def command(
     hand_out(graphs, given, streams, all_disks=not refused and chosen is None)
     streams.write_bytes(_printed(found, style, shape))
     return Exit.FINDINGS if refused else Exit.CLEAN
+
+
+def _libvirt(path: str | None, uri: str | None) -> tuple[str | None, bool]:
+    """The libvirt to ask, None for none, and whether the path is the name of a domain of its.
+
+    Without --connect a file is a file's own affair; a domain's name means the libvirt
+    that the environment names.
+    """
+    is_domain = path is not None and path != "-" and "/" not in path and not os.path.exists(path)
+    if uri is None and is_domain and path is not None and is_name(path):
+        found = map(os.environ.get, ("VIRSH_DEFAULT_CONNECT_URI", "LIBVIRT_DEFAULT_URI"))
+        uri = next((one for one in found if one), None)
+    return uri, is_domain and uri is not None
+
+
+def _of_libvirt(name: str, stack: ExitStack, uri: str | None) -> tuple[Domain, Lookup | None]:
+    """A domain of libvirt's with its quorum disks, and what can be asked for volumes and secrets.
+
+    The connection stays until the stack's end.
+    """
+    from virtquorum.cli.command_line import named_domain
+    from virtquorum.host import connect
+    from virtquorum.stock.lift import lift
+
+    host = stack.enter_context(connect(uri))
+    return lift(named_domain(name, host)), host.lookup
 
 
 def _whole(

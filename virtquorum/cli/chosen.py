@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from virtquorum.check.options import Item
-from virtquorum.cli.files import STDIN, file_name, nothing_found, real_path, xml_files
+from virtquorum.cli.files import STDIN, file_name, is_name, nothing_found, real_path, xml_files
 from virtquorum.errors import UnreadableError, UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Chosen:
         self._directories: list[tuple[str, range]] = []
         self._failures: list[InputError] = []
         self.passed_over = 0
+        #: What is worth knowing of the run.
+        self.remarks: list[str] = []
         self._seen: set[str] = set()
         self._skip = skip
         if not paths:
@@ -62,6 +64,11 @@ class Chosen:
                 self._take_directory(path)
             else:
                 self._take(file_name(path))
+                if is_name(path):
+                    self.remarks.append(
+                        f"a domain of libvirt's is checked by 'virtquorum dumpxml {path} | "
+                        "virtquorum validate -'"
+                    )
 
     def _take(self, name: str) -> None:
         real = real_path(name) or name

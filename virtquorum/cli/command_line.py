@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from virtquorum.xml.document import Limits
     from virtquorum.xml.domain import Domain
 
-__all__ = ["notes", "printed", "whole_domain"]
+__all__ = ["named_domain", "notes", "printed", "whole_domain"]
 
 #: libvirt's VIR_ERR_NO_DOMAIN.
 _NO_DOMAIN: Final = 42
@@ -37,7 +37,7 @@ def whole_domain(word: str | None, host: Host, streams: Streams, limits: Limits)
     if word is None or word == "-" or "/" in word or os.path.isfile(word):
         found = one_domain(word, streams, limits, "arguments")
     else:
-        found = _named(word, host)
+        found = named_domain(word, host)
     root = found.document.root
     if root.name != "domain":
         raise EditError(
@@ -47,7 +47,8 @@ def whole_domain(word: str | None, host: Host, streams: Streams, limits: Limits)
     return found
 
 
-def _named(word: str, host: Host) -> Domain:
+def named_domain(word: str, host: Host) -> Domain:
+    """The host's domain of a name, as libvirt has it; raises LibvirtError."""
     try:
         return host.domain(word).text(secure=True)
     except LibvirtError as error:

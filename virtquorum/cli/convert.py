@@ -194,8 +194,9 @@ def _new_members(
     found = []
     for at, path in enumerate(paths):
         file, block = (None, path) if _is_device(path) else (path, None)
-        found.append(new_member(None, file, block, spread[at] if spread else None, streams))
-    return found + [new_member(one, None, None, None, streams) for one in files]
+        format = spread[at] if spread else None
+        found.append(new_member(None, file, block, format, streams).image)
+    return found + [new_member(one, None, None, None, streams).image for one in files]
 
 
 #: Words that are meant for --format.

@@ -125,7 +125,7 @@ def command(
         copy_from=copy_from,
         secrets=_secrets(secret or []),
     )
-    domain = one_domain(path, streams, Limits(depth=max_depth, size=max_size), "images")
+    domain = one_domain(path, streams, Limits(depth=max_depth, size=max_size), "images", named=True)
     run = _Run(domain, streams, as_json=as_json)
     disks = _chosen(domain, disk or [])
     if copy_from is not None:

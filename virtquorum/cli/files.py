@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from virtquorum.errors import InputError, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import TypeVar
 
-__all__ = ["STDIN", "file_name", "nothing_found", "real_path", "xml_files"]
+    Error = TypeVar("Error", bound=InputError)
+
+__all__ = ["STDIN", "dumped", "file_name", "is_name", "nothing_found", "real_path", "xml_files"]
 
 #: What standard input is called.
 STDIN = "<stdin>"
@@ -19,6 +23,21 @@ STDIN = "<stdin>"
 def file_name(path: str) -> str:
     """What a file is called; one called like standard input is told from it by its directory."""
     return path if path != STDIN else f"./{path}"
+
+
+def is_name(word: str) -> bool:
+    """Whether a word is a name rather than a file's: nothing is there, and no '/' or '.' in it."""
+    return re.fullmatch(r"[\w+-]+", word) is not None and not os.path.lexists(word)
+
+
+def dumped(error: Error) -> Error:
+    """An error for a file that is not there, with what helps if a domain of libvirt's is meant."""
+    if is_name(error.file):
+        error.remedy = (
+            f"{error.remedy}; the XML of a domain of libvirt's is printed by 'virtquorum dumpxml "
+            f"{error.file}'"
+        )
+    return error
 
 
 def real_path(name: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from virtquorum.model.image import Quorum, Terminator
+from virtquorum.model.image import Image, Quorum, Terminator
 from virtquorum.model.source import ForeignSource
 from virtquorum.model.sources.file import FileSource
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from virtquorum.model.disk import Disk
-    from virtquorum.model.image import Image
     from virtquorum.model.parts import Host
 
 __all__ = ["side_by_side", "without_filled_in"]
@@ -43,7 +42,7 @@ def without_filled_in(disk: Disk, other: Disk | None) -> Disk:
     """
     words: dict[str, Any] = {name: None for name in _CHOSEN if getattr(other, name, None) is None}
     if other is None:
-        return replace(disk, **words)
+        return replace(disk, image=_image(disk.image, None), **words)
     if disk.device == "disk" and other.device is None:
         words["device"] = None
     if disk.device == "cdrom" and other.readonly is None:
@@ -55,20 +54,36 @@ def without_filled_in(disk: Disk, other: Disk | None) -> Disk:
     return replace(disk, image=_image(disk.image, other.image), **words)
 
 
-def _image(image: Image, other: Image) -> Image:
+def _image(image: Image, other: Image | None) -> Image:
+    """An image without what libvirt fills in, as far as another one (None: nothing) leaves it open.
+
+    Its indexes, and the chain as it saw that, are those of a running guest.
+    """
     words: dict[str, Any] = {}
-    if other.index is None:
+    if other is None or other.index is None:
         words["index"] = None
-    if image.format == "raw" and other.format is None and not isinstance(image.source, Quorum):
+    if other is not None and other.format is None and _is_plain(image):
         words["format"] = None
-    if other.backing is None and _is_found_out(image.backing):
+    backing, below = image.backing, other.backing if other is not None else None
+    if below is None and _is_found_out(image):
         words["backing"] = None
-    return replace(image, source=_source(image.source, other.source), **words)
+    elif isinstance(backing, Image) and not isinstance(below, Terminator):
+        words["backing"] = _image(backing, below)
+    source = _source(image.source, other.source) if other is not None else image.source
+    return replace(image, source=source, **words)
 
 
-def _is_found_out(backing: Image | Terminator | None) -> bool:
-    """Whether a chain is what libvirt saw when the guest was started."""
-    return isinstance(backing, Terminator) or (backing is not None and backing.index is not None)
+def _is_plain(image: Image) -> bool:
+    """Whether an image is of the format that libvirt takes for granted."""
+    return image.format == "raw" and not isinstance(image.source, Quorum)
+
+
+def _is_found_out(image: Image) -> bool:
+    """Whether the chain below an image is what libvirt saw when the guest was started."""
+    backing = image.backing
+    if isinstance(backing, Terminator):
+        return True
+    return backing is not None and backing.index is not None
 
 
 def _is_empty(source: Any) -> bool:

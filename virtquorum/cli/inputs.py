@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from virtquorum.cli.files import STDIN, file_name, nothing_found, xml_files
+from virtquorum.cli.files import STDIN, dumped, file_name, nothing_found, xml_files
 from virtquorum.errors import EditError, InputError, UnreadableError, WrongRootError
 from virtquorum.xml.document import Limits
 from virtquorum.xml.domain import Domain
@@ -33,29 +33,38 @@ MaxSize = typer.Option("--max-size", min=1, help="Bytes that a document may have
 
 
 def domains(
-    paths: Sequence[str], streams: Streams, limits: Limits, *, progress: bool = False
+    paths: Sequence[str],
+    streams: Streams,
+    limits: Limits,
+    *,
+    progress: bool = False,
+    named: bool = False,
 ) -> Iterator[Domain | InputError]:
     """Read what the paths name, one after the other; what cannot be read comes as its error.
 
     In a directory, XML with another root (a network, a pool) is passed over
     with a note.  With ``progress`` the count of the files is shown while
-    there are many.  Raises a usage error if there is nothing to read.
+    there are many.  ``named`` is whether a path may be taken for a domain's
+    name.  Raises a usage error if there is nothing to read.
     """
     for count, one in enumerate(_domains(paths, streams, limits)):
         if progress and count and count % _STEP == 0:
             streams.progress(f"{count} files")
-        yield one
+        yield dumped(one) if named and isinstance(one, UnreadableError) else one
     if progress:
         streams.progress("")
 
 
-def one_domain(path: str | None, streams: Streams, limits: Limits, what: str) -> Domain:
+def one_domain(
+    path: str | None, streams: Streams, limits: Limits, what: str, *, named: bool = False
+) -> Domain:
     """The only domain that a path names; ``what`` is what is wanted of it, for the message.
 
-    Raises a usage error if there is none or there are several, InputError if
-    it cannot be read.
+    ``named`` is whether the path may be taken for a domain's name.  Raises a
+    usage error if there is none or there are several, InputError if it cannot
+    be read.
     """
-    read = list(domains([path] if path is not None else [], streams, limits))
+    read = list(domains([path] if path is not None else [], streams, limits, named=named))
     if len(read) != 1:
         raise typer.BadParameter(f"the {what} are those of one domain; name one file")
     (domain,) = read

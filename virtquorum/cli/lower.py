@@ -21,6 +21,7 @@ from virtquorum.xml.document import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from virtquorum.host.session import Host
     from virtquorum.stock.lower import Lowering
 
 __all__ = ["command"]
@@ -38,11 +39,15 @@ def command(
         ),
     ] = None,
     placeholder_dir: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--placeholder-dir", metavar="DIR", help="Where the placeholders are, or will be."
+            "--placeholder-dir",
+            metavar="DIR",
+            help=f"Where the placeholders are, or will be; {DIRECTORY} if not said, or with "
+            "--connect where 'virtquorum define' makes them.",
+            show_default=False,
         ),
-    ] = DIRECTORY,
+    ] = None,
     write: Annotated[bool, Write] = False,
     diff: Annotated[bool, Diff] = False,
     secret: Annotated[
@@ -72,7 +77,7 @@ def command(
             "--connect",
             "-c",
             metavar="URI",
-            help="The libvirt to ask for volumes and secrets.",
+            help="The libvirt that it is for: to ask for volumes, secrets and its placeholders.",
             show_default=False,
         ),
     ] = None,
@@ -112,13 +117,15 @@ def command(
     with ExitStack() as stack:
         lookup = None
         if connect is not None:
-            from virtquorum.host.lookup import connect as connected
+            from virtquorum.host import connect as connected
 
-            lookup = stack.enter_context(connected(connect))
+            host = stack.enter_context(connected(connect))
+            lookup = host.lookup
+            placeholder_dir = placeholder_dir or _directory(host)
         given = provided(secret or [], tls_dir, tls_secret, secrets_dir, lookup)
         found = lowerings(
             lifted,
-            directory=os.path.abspath(placeholder_dir),
+            directory=os.path.abspath(placeholder_dir or DIRECTORY),
             files=kept_files(domain),
             provided=given,
             version=read_version(target_qemu) if target_qemu is not None else None,
@@ -131,6 +138,16 @@ def command(
     code = put_out(domain, lowered, streams, "lowered", write=write, diff=diff)
     _tell(found, streams)
     return code
+
+
+def _directory(host: Host) -> str:
+    """Where ``define`` makes placeholders on a host."""
+    if not host.placeholder_directory:
+        raise typer.BadParameter(
+            f"where placeholders are on '{host.name}' is not known from here; say it: "
+            "--placeholder-dir DIR"
+        )
+    return host.placeholder_directory
 
 
 def _tell(found: Sequence[Lowering], streams: Streams) -> None:

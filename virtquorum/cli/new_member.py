@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 
 import typer
 
@@ -17,8 +17,9 @@ from virtquorum.xml.domain import Domain
 
 if TYPE_CHECKING:
     from virtquorum.cli.streams import Streams
+    from virtquorum.xml.document import Element
 
-__all__ = ["Block", "File", "Format", "new_member"]
+__all__ = ["Block", "Create", "File", "Format", "NewMember", "new_member"]
 
 File: TypeAlias = Annotated[
     str | None,
@@ -34,13 +35,24 @@ Format: TypeAlias = Annotated[
         "--format", metavar="FORMAT", help="The format of --file or --block.", show_default=False
     ),
 ]
+Create: TypeAlias = Annotated[
+    bool, typer.Option("--create", help="Make the image if it is missing.")
+]
 
 _ROOT = "backingStore"
 
 
+class NewMember(NamedTuple):
+    """A new member, and what it was given by: words of the command line, or XML."""
+
+    image: Image
+    words: str
+    element: Element | None = None
+
+
 def new_member(
     path: str | None, file: str | None, block: str | None, format: str | None, streams: Streams
-) -> Image:
+) -> NewMember:
     """The member that XML, or an image and its format, describes.
 
     Raises a usage error where it is not clear what is meant, InputError for
@@ -60,15 +72,15 @@ def new_member(
             "--format is missing: raw, qcow2 or another; it is never guessed, since a guest can "
             "make its disk look like any format"
         )
-    source = (
-        FileSource(file=os.path.abspath(file))
-        if file is not None
-        else BlockSource(dev=os.path.abspath(block or ""))
-    )
-    return Image(source=source, format=format)
+    if file is not None:
+        image = Image(source=FileSource(file=os.path.abspath(file)), format=format)
+        return NewMember(image, f"--file {file}")
+    assert block is not None
+    image = Image(source=BlockSource(dev=os.path.abspath(block)), format=format)
+    return NewMember(image, f"--block {block}")
 
 
-def _from_xml(path: str, streams: Streams) -> Image:
+def _from_xml(path: str, streams: Streams) -> NewMember:
     is_input = path == "-"
     path = STDIN if is_input else path
     try:
@@ -94,4 +106,4 @@ def _from_xml(path: str, streams: Streams) -> Image:
     member = quorum.members[0]
     if isinstance(member, Terminator):
         raise typer.BadParameter(f"{path}: an empty <{_ROOT}/> is no member")
-    return member
+    return NewMember(member, path, root)

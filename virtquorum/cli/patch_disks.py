@@ -12,6 +12,7 @@ from virtquorum.cli.inputs import one_domain
 from virtquorum.cli.patch_options import (
     Asked,
     Config,
+    ConnectHere,
     Current,
     Json_,
     Live,
@@ -20,6 +21,7 @@ from virtquorum.cli.patch_options import (
     made,
 )
 from virtquorum.cli.secrets import SecretOptions
+from virtquorum.images.size import parse_size
 from virtquorum.xml.document import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def attach(
             metavar="[DISK.xml|-]", help="A <disk>, or - for standard input.", show_default=False
         ),
     ] = None,
+    connect: ConnectHere = None,
     live: Live = False,
     config: Config = False,
     current: Current = False,
@@ -52,6 +55,18 @@ def attach(
             show_default=False,
         ),
     ] = None,
+    create: Annotated[
+        bool, typer.Option("--create", help="Make the images that are missing, blank.")
+    ] = False,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            "--size",
+            metavar="SIZE",
+            help="With --create: their virtual size, 10G say.",
+            show_default=False,
+        ),
+    ] = None,
     no_checks: NoChecks = False,
     secret: SecretOptions.Secret = None,
     secrets_dir: SecretOptions.Directory = None,
@@ -60,11 +75,12 @@ def attach(
 ) -> int:
     """Plug a quorum disk in.
 
-    The images must be there: 'virtquorum create' makes them. A disk that is
-    no quorum is virsh attach-device's.
+    The images must be there, or --create makes them. A disk that is no quorum
+    is virsh attach-device's.
 
     \b
       virtquorum patch web attach disk.xml
+      virtquorum patch web attach disk.xml --create --size 10G
       virtquorum patch web attach disk.xml --live --config
 
     Exit codes: 0 attached, 1 refused or failed, 2 usage, 3 input that cannot
@@ -73,6 +89,8 @@ def attach(
     asked: Asked = context.obj
     if placeholder_dir is not None and not placeholder_dir.startswith("/"):
         raise typer.BadParameter("--placeholder-dir is an absolute path, on libvirt's machine")
+    if size is not None and not create:
+        raise typer.BadParameter("--size goes with --create")
     document = one_domain(path, asked.streams, DEFAULT_LIMITS, "disk")
     if document.document.root.name != "disk":
         raise typer.BadParameter(
@@ -81,8 +99,8 @@ def attach(
         )
     said = Said(
         live=live, config=config, current=current, dry_run=dry_run, yes=yes,
-        no_checks=no_checks, as_json=as_json, secret=secret or (), secrets_dir=secrets_dir,
-        tls_dir=tls_dir, tls_secret=tls_secret,
+        no_checks=no_checks, as_json=as_json, connect=connect, secret=secret or (),
+        secrets_dir=secrets_dir, tls_dir=tls_dir, tls_secret=tls_secret,
     )  # fmt: skip
 
     def plan(domain: HostDomain, options: Options) -> Patch:
@@ -90,7 +108,13 @@ def attach(
 
         return attach(domain, document.disks[0], **options)
 
-    return made(asked, said, plan, directory=placeholder_dir)
+    from virtquorum.host.patch.given import Given
+
+    return made(
+        asked, said, plan, directory=placeholder_dir, create=create,
+        size=parse_size(size) if size is not None else None,
+        given=Given(document.name, document.document.root),
+    )  # fmt: skip
 
 
 def detach(
@@ -99,6 +123,7 @@ def detach(
         str,
         typer.Argument(metavar="TARGET", help="The disk's target: vdb, say.", show_default=False),
     ],
+    connect: ConnectHere = None,
     live: Live = False,
     config: Config = False,
     current: Current = False,
@@ -127,7 +152,7 @@ def detach(
     """  # fmt: skip
     said = Said(
         live=live, config=config, current=current, dry_run=dry_run, yes=yes,
-        no_checks=False, as_json=as_json,
+        no_checks=False, as_json=as_json, connect=connect,
     )  # fmt: skip
 
     def plan(domain: HostDomain, options: Options) -> Patch:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from virtquorum.cli.connection import DryRun, NoChecks
-from virtquorum.cli.new_member import Block, File, Format, new_member
+from virtquorum.cli.new_member import Block, Create, File, Format, new_member
 from virtquorum.cli.patch_options import (
     Asked,
     Config,
+    ConnectHere,
     Current,
     Json_,
     Live,
@@ -22,8 +23,10 @@ from virtquorum.cli.patch_options import (
 from virtquorum.cli.secrets import SecretOptions
 
 if TYPE_CHECKING:
+    from virtquorum.cli.new_member import NewMember
     from virtquorum.host.domain import HostDomain
     from virtquorum.host.patch import Options, Patch
+    from virtquorum.host.patch.given import Given
 
 __all__ = ["add", "remove", "reorder", "replace"]
 
@@ -48,6 +51,17 @@ Path: TypeAlias = Annotated[
     ),
 ]
 
+Threshold: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--threshold",
+        min=1,
+        metavar="N",
+        help="Set the quorum's threshold as well, in the same change.",
+        show_default=False,
+    ),
+]
+
 
 def add(
     context: typer.Context,
@@ -66,7 +80,10 @@ def add(
             show_default=False,
         ),
     ] = None,
+    threshold: Threshold = None,
+    create: Create = False,
     no_copy: NoCopy = False,
+    connect: ConnectHere = None,
     live: Live = False,
     config: Config = False,
     current: Current = False,
@@ -81,31 +98,33 @@ def add(
 ) -> int:
     """Give a quorum a member more.
 
-    The image must be there and as large as the others. What the disk holds is
-    copied to it before it votes, while the guest runs on; of a domain that is
-    off, by qemu-img.
+    The image is as large as the others, or --create makes it. What the disk
+    holds is copied to it before it votes, while the guest runs on; of a domain
+    that is off, by qemu-img.
 
     \b
       virtquorum patch web member add vda --file /c/web.raw --format raw
       virtquorum patch web member add vda member.xml --at 0 --live --config
+      virtquorum patch web member add vda member.xml --create --threshold 3
 
     Exit codes: 0 added, 1 refused or failed, 2 usage, 3 input that cannot be
     read, no such domain, or no connection to libvirt.
     """  # fmt: skip
+    _check_create(create, no_copy)
     asked: Asked = context.obj
     member = new_member(path, file, block, format, asked.streams)
     said = Said(
         live=live, config=config, current=current, dry_run=dry_run, yes=yes,
-        no_checks=no_checks, as_json=as_json, secret=secret or (), secrets_dir=secrets_dir,
-        tls_dir=tls_dir, tls_secret=tls_secret,
+        no_checks=no_checks, as_json=as_json, connect=connect, secret=secret or (),
+        secrets_dir=secrets_dir, tls_dir=tls_dir, tls_secret=tls_secret,
     )  # fmt: skip
 
     def plan(domain: HostDomain, options: Options) -> Patch:
         from virtquorum.host.patch import add_member
 
-        return add_member(domain, quorum, [member], at=at, **options)
+        return add_member(domain, quorum, [member.image], at=at, threshold=threshold, **options)
 
-    return made(asked, said, plan, fill=not no_copy)
+    return made(asked, said, plan, fill=not no_copy, create=create, given=_given(member))
 
 
 def replace(
@@ -121,7 +140,9 @@ def replace(
     file: File = None,
     block: Block = None,
     format: Format = None,
+    create: Create = False,
     no_copy: NoCopy = False,
+    connect: ConnectHere = None,
     live: Live = False,
     config: Config = False,
     current: Current = False,
@@ -140,25 +161,27 @@ def replace(
 
     \b
       virtquorum patch web member replace vda 1 --file /d/web.raw --format raw
+      virtquorum patch web member replace vda 1 member.xml --create
       virtquorum patch web member replace vda /b/web.raw member.xml
 
     Exit codes: 0 replaced, 1 refused or failed, 2 usage, 3 input that cannot
     be read, no such domain, or no connection to libvirt.
     """  # fmt: skip
+    _check_create(create, no_copy)
     asked: Asked = context.obj
     new = new_member(path, file, block, format, asked.streams)
     said = Said(
         live=live, config=config, current=current, dry_run=dry_run, yes=yes,
-        no_checks=no_checks, as_json=as_json, secret=secret or (), secrets_dir=secrets_dir,
-        tls_dir=tls_dir, tls_secret=tls_secret,
+        no_checks=no_checks, as_json=as_json, connect=connect, secret=secret or (),
+        secrets_dir=secrets_dir, tls_dir=tls_dir, tls_secret=tls_secret,
     )  # fmt: skip
 
     def plan(domain: HostDomain, options: Options) -> Patch:
         from virtquorum.host.patch import replace_member
 
-        return replace_member(domain, quorum, old, new, **options)
+        return replace_member(domain, quorum, old, new.image, **options)
 
-    return made(asked, said, plan, fill=not no_copy)
+    return made(asked, said, plan, fill=not no_copy, create=create, given=_given(new))
 
 
 def remove(
@@ -174,6 +197,8 @@ def remove(
             show_default=False,
         ),
     ] = None,
+    threshold: Threshold = None,
+    connect: ConnectHere = None,
     live: Live = False,
     config: Config = False,
     current: Current = False,
@@ -186,6 +211,7 @@ def remove(
     \b
       virtquorum patch web member remove vda 2
       virtquorum patch web member remove vda /c/web.raw --live --config
+      virtquorum patch web member remove vda 3 --threshold 2
       virtquorum patch web member remove vda 3 --bad 0
 
     Exit codes: 0 removed, 1 refused or failed, 2 usage, 3 no such domain, or
@@ -193,13 +219,13 @@ def remove(
     """
     said = Said(
         live=live, config=config, current=current, dry_run=dry_run, yes=yes,
-        no_checks=False, as_json=as_json,
+        no_checks=False, as_json=as_json, connect=connect,
     )  # fmt: skip
 
     def plan(domain: HostDomain, options: Options) -> Patch:
         from virtquorum.host.patch import remove_member
 
-        return remove_member(domain, quorum, member, **options)
+        return remove_member(domain, quorum, member, threshold=threshold, **options)
 
     return made(context.obj, said, plan, bad=bad or ())
 
@@ -215,6 +241,7 @@ def reorder(
             show_default=False,
         ),
     ],
+    connect: ConnectHere = None,
     live: Live = False,
     config: Config = False,
     current: Current = False,
@@ -236,7 +263,7 @@ def reorder(
     """
     said = Said(
         live=live, config=config, current=current, dry_run=dry_run, yes=yes,
-        no_checks=False, as_json=as_json,
+        no_checks=False, as_json=as_json, connect=connect,
     )  # fmt: skip
 
     def plan(domain: HostDomain, options: Options) -> Patch:
@@ -245,3 +272,18 @@ def reorder(
         return reorder_members(domain, quorum, order, **options)
 
     return made(context.obj, said, plan)
+
+
+def _check_create(create: bool, no_copy: bool) -> None:
+    if create and no_copy:
+        raise typer.BadParameter(
+            "--create makes a blank image, and --no-copy says that it holds the disk's data; "
+            "leave one out"
+        )
+
+
+def _given(member: NewMember) -> Given:
+    """What a new member was given by."""
+    from virtquorum.host.patch.given import Given
+
+    return Given(member.words, member.element)

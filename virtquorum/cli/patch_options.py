@@ -12,9 +12,11 @@ from virtquorum.cli.connection import (
     refusing,
     show_findings,
     show_results,
+    tell_unfinished,
 )
 from virtquorum.cli.secrets import provided
 from virtquorum.cli.streams import Exit
+from virtquorum.errors import VirtquorumError
 from virtquorum.host import connect as connected
 from virtquorum.model.node import Node, node
 from virtquorum.printable import printable
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from virtquorum.check.finding import Finding
     from virtquorum.cli.streams import Streams
+    from virtquorum.host.checks.result import CheckResult
     from virtquorum.host.domain import HostDomain
     from virtquorum.host.patch import Options, Patch
     from virtquorum.host.session import Host
@@ -34,6 +37,8 @@ __all__ = [
     "VERSION",
     "Asked",
     "Config",
+    "ConnectHere",
+    "Current",
     "Json_",
     "Live",
     "NoCopy",
@@ -45,6 +50,11 @@ __all__ = [
 #: The version of the schema of --json; it changes when a program that reads it must.
 VERSION = 1
 
+#: Behind the command, where people write it as well as before the domain.
+ConnectHere: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--connect", "-c", metavar="URI", hidden=True, show_default=False),
+]
 Live: TypeAlias = Annotated[bool, typer.Option("--live", help="Change the running domain.")]
 Config: TypeAlias = Annotated[
     bool, typer.Option("--config", help="Change its definition: what the next start takes.")
@@ -87,6 +97,7 @@ class Said(Node):
     yes: bool
     no_checks: bool
     as_json: bool
+    connect: str | None = None
     secret: Sequence[str] = ()
     secrets_dir: str | None = None
     tls_dir: str | None = None
@@ -102,9 +113,14 @@ def made(
     """
     if said.current and (said.live or said.config):
         raise typer.BadParameter("--current excludes --live and --config")
-    with connected(asked.connect) as host:
+    if asked.connect is not None and said.connect not in (None, asked.connect):
+        raise typer.BadParameter(
+            f"--connect is given twice, '{asked.connect}' and '{said.connect}'; give it once"
+        )
+    with connected(said.connect if said.connect is not None else asked.connect) as host:
         domain = host.domain(asked.name)
         with refusing(host, asked.streams):
+            tell_unfinished(domain, asked.streams)
             options: Options = {
                 "live": said.live,
                 "config": said.config,
@@ -127,30 +143,40 @@ def _changed(
     except InvalidPatchError as error:
         show_findings(error.findings, streams)
         streams.say(str(error))
+        _write_refused(said, streams, error, findings=error.findings)
         return Exit.FINDINGS
     except ImagesError as error:
         show_results(error.results, streams)
         streams.say("nothing was changed; --no-checks goes on all the same")
+        _write_refused(said, streams, error, images=error.results)
         return Exit.FINDINGS
     except NothingToChangeError as error:
         streams.note(str(error))
         if said.as_json:
-            streams.write_json({"version": VERSION, "changed": False, "plan": None}, indent=2)
+            _write(streams, None, changed=False)
         return Exit.CLEAN
+    except VirtquorumError as error:
+        _write_refused(said, streams, error)
+        raise
     show_findings(patch.findings, streams)
     show_results(patch.results, streams)
     for note in patch.notes:
         streams.note(note)
     if not agreed(patch.lost, streams, yes=said.yes, dry_run=said.dry_run):
+        _write_refused(said, streams, "nobody agreed to what it asks; --yes does", patch)
         return Exit.FINDINGS
-    return _carried_out(patch, said, streams)
+    try:
+        return _carried_out(patch, said, streams)
+    except VirtquorumError as error:
+        _write_refused(said, streams, error, patch)
+        raise
 
 
 def _carried_out(patch: Patch, said: Said, streams: Streams) -> int:
     from virtquorum.host.definition import RemovePlaceholder
 
     if said.dry_run and said.as_json:
-        _write(patch, streams, changed=False)
+        _write(streams, patch, changed=False)
         return Exit.CLEAN
     code = carried_out(patch, streams, dry_run=said.dry_run)
     if said.dry_run:
@@ -159,7 +185,7 @@ def _carried_out(patch: Patch, said: Said, streams: Streams) -> int:
         if isinstance(step, RemovePlaceholder) and step.stayed is not None:
             streams.note(step.stayed)
     if said.as_json:
-        _write(patch, streams, changed=True)
+        _write(streams, patch, changed=True)
     else:
         streams.out.write(printable(_told(patch)) + "\n")
     return code
@@ -176,19 +202,51 @@ def _told(patch: Patch) -> str:
     return f"{patch.title}: done, {where}"
 
 
-def _write(patch: Patch, streams: Streams, *, changed: bool) -> None:
-    plan: dict[str, Json] = {
-        **patch.to_json(),
-        "target": patch.target,
-        "live": patch.live,
-        "config": patch.config,
-        "asks": list(patch.lost),
-        "notes": list(patch.notes),
-        "findings": [_finding(one) for one in patch.findings],
-        "images": [one.to_json() for one in patch.results],
+def _write_refused(
+    said: Said,
+    streams: Streams,
+    why: VirtquorumError | str,
+    patch: Patch | None = None,
+    *,
+    findings: Sequence[Finding] = (),
+    images: Sequence[CheckResult] = (),
+) -> None:
+    """With --json, say what a change was refused for, or that it failed."""
+    if not said.as_json:
+        return
+    state = getattr(why, "state", "old")  # a ChangeError's
+    refused: Json = {
+        "message": printable(str(why)),
+        "state": state,
+        "findings": [_finding(one) for one in findings],
+        "images": [one.to_json() for one in images],
     }
-    streams.write_json({"version": VERSION, "changed": changed, "plan": plan}, indent=2)
+    _write(streams, patch, changed=state == "new", refused=refused)
+
+
+def _write(streams: Streams, patch: Patch | None, *, changed: bool, refused: Json = None) -> None:
+    plan: Json = None
+    if patch is not None:
+        plan = {
+            **patch.to_json(),
+            "target": patch.target,
+            "live": patch.live,
+            "config": patch.config,
+            "asks": list(patch.lost),
+            "notes": list(patch.notes),
+            "findings": [_finding(one) for one in patch.findings],
+            "images": [one.to_json() for one in patch.results],
+        }
+    said: Json = {"version": VERSION, "changed": changed, "plan": plan, "refused": refused}
+    streams.write_json(said, indent=2)
 
 
 def _finding(one: Finding) -> dict[str, Json]:
-    return {"rule": one.rule, "severity": one.severity.value, "message": one.message}
+    return {
+        "rule": one.rule,
+        "severity": one.severity.value,
+        "message": one.message,
+        "file": one.file,
+        "line": one.line or None,
+        "column": one.column or None,
+    }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from virtquorum.cli.connection import DryRun
-from virtquorum.cli.patch_options import Config, Current, Json_, Live, Said, Yes, made
+from virtquorum.cli.patch_options import Config, ConnectHere, Current, Json_, Live, Said, Yes, made
 from virtquorum.model.image import LARGEST_THRESHOLD
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def set_(
         Switch | None,
         typer.Option("--blkverify", help="End QEMU where two members differ.", show_default=False),
     ] = None,
+    connect: ConnectHere = None,
     live: Live = False,
     config: Config = False,
     current: Current = False,
@@ -107,7 +108,7 @@ def set_(
         )
     said = Said(
         live=live, config=config, current=current, dry_run=dry_run, yes=yes,
-        no_checks=False, as_json=as_json,
+        no_checks=False, as_json=as_json, connect=connect,
     )  # fmt: skip
 
     def plan(domain: HostDomain, options: Options) -> Patch:
@@ -115,7 +116,18 @@ def set_(
 
         return set_quorum(domain, quorum, settings, **options)
 
-    return made(context.obj, said, plan)
+    from virtquorum.host.patch.given import Given
+
+    return made(context.obj, said, plan, given=Given(_words(settings)))
 
 
 _SWITCHES = {Switch.on: True, Switch.off: False, Switch.default: None}
+
+
+def _words(settings: Settings) -> str:
+    """The options that set this."""
+    said = {True: "on", False: "off", None: "default"}
+    return " ".join(
+        f"--{name.replace('_', '-')} {value if type(value) in (int, str) else said[value]}"  # type: ignore[index]
+        for name, value in settings.items()
+    )

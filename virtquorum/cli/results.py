@@ -64,6 +64,7 @@ def report(
         results.append(result)
         shown.file(result)
     fixed = mending.fixed if mending is not None else 0
+    remarks += chosen.remarks
     remarks += _about_fixes(fixed, settings) + _about_configuration(config)
     if chosen.passed_over:
         files = "1 file" if chosen.passed_over == 1 else f"{chosen.passed_over} files"

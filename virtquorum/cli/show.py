@@ -64,7 +64,7 @@ def command(
     errors: list[Json] = []
     shown = 0
     limits = Limits(depth=max_depth, size=max_size)
-    for read in domains(paths or [], streams, limits, progress=as_json):
+    for read in domains(paths or [], streams, limits, progress=as_json, named=True):
         if isinstance(read, InputError):
             streams.say(str(read))
             errors.append(

@@ -34,7 +34,7 @@ def whole_domain(
         raise typer.BadParameter("--write changes the file; --diff only looks")
     if write and path in (None, "-"):
         raise typer.BadParameter("--write needs a file; standard input has none to write to")
-    domain = one_domain(path, streams, limits, "quorum disks")
+    domain = one_domain(path, streams, limits, "quorum disks", named=True)
     root = domain.document.root
     if root.name != "domain":
         inside = bool(root.elements("domain"))

@@ -25,11 +25,13 @@ class Edited(NamedTuple):
 
     ``members`` are the new members, which have to be copied to; ``named`` is
     what the words of a person meant in this document, for comparison.
+    ``paths`` are those of the elements that are new, or are set otherwise.
     """
 
     domain: Domain
     members: tuple[AnyImage, ...] = ()
     named: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
 
 Edit: TypeAlias = Callable[["Domain"], Edited]

@@ -40,7 +40,7 @@ def ties(word: str, before: Quorum, after: Quorum) -> Iterator[str]:
     yield (
         f"'{word}' would have a threshold of {threshold} with {count} members, which is no "
         "majority: two answers could both have votes enough, and the later members' would be "
-        f"taken; a threshold of {count // 2 + 1} is one"
+        f"taken; '--threshold {count // 2 + 1}' makes it one"
     )
 
 
@@ -55,8 +55,8 @@ def unvoted(word: str, quorum: Quorum) -> Iterator[str]:
     if quorum.read_pattern == "fifo":
         yield (
             f"'{word}' is read with read_pattern='fifo': what is copied to the new member is what "
-            "the first member that answers holds, and is not voted on; with '--read-pattern "
-            "quorum' set before it is"
+            "the first member that answers holds, and is not voted on; it is, if 'set "
+            f"{word} --read-pattern quorum' comes first"
         )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from virtquorum.errors import HostError
 from virtquorum.host.checks import check_images
@@ -12,6 +14,7 @@ from virtquorum.host.define import placeholder_files
 from virtquorum.host.kept import with_kept
 from virtquorum.host.patch.edit import NothingToChangeError
 from virtquorum.host.patch.words import place_of
+from virtquorum.host.taken import own_files
 from virtquorum.stock.lift import lift
 from virtquorum.stock.lower import lowerings
 
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from virtquorum.xml.domain import Domain
 
 __all__ = ["Half", "running", "same_meaning", "something"]
+
+#: Where a message says another place.
+_LINE: Final = re.compile(r"\bline \d+")
 
 
 def running(domain: HostDomain, provided: Provided) -> tuple[Domain, Provided, dict[str, str]]:
@@ -69,7 +75,17 @@ class Half:
         self.provided = provided
         self.directory = directory or domain.host.placeholder_directory
         self.files = placeholder_files(text)
-        self._known_files = {**(more_files or {}), **self.files}
+        #: What is worth knowing of where they are.
+        self.notes: list[str] = []
+        self._known_files = self._places({**(more_files or {}), **self.files}, directory)
+
+    def _places(self, known: dict[str, str], directory: str | None) -> dict[str, str]:
+        """The placeholders by target; that of a disk that comes is no other domain's."""
+        if self.change.kind != "attach":
+            return known
+        host, uuid = self.domain.host, self.domain.uuid
+        own, self.notes = own_files(host, self.after, uuid, known, directory)
+        return {**known, **own}
 
     @property
     def after(self) -> Domain:
@@ -110,8 +126,8 @@ class Half:
         found = validate(self.after)
         if not found:
             return []
-        known = {(one.rule, one.message) for one in validate(self.before)}
-        return [one for one in found if (one.rule, one.message) not in known]
+        known = Counter(map(_told, validate(self.before)))
+        return [one for one in found if not _is_known(_told(one), known)]
 
     def looked_at(self) -> list[CheckResult]:
         """What is in the way of opening the images that are new; nothing where none is."""
@@ -141,6 +157,17 @@ class Half:
         return {one.path for lowering in found for one in openings(lowering)}
 
 
+def _told(finding: Finding) -> tuple[str, str]:
+    """What a finding says, wherever it stands: an edit moves the lines behind it."""
+    return finding.rule, _LINE.sub("line", finding.message)
+
+
+def _is_known(told: tuple[str, str], known: Counter[tuple[str, str]]) -> bool:
+    """Whether it was said before, as often."""
+    known[told] -= 1
+    return known[told] >= 0
+
+
 def same_meaning(halves: Sequence[Half], domain: str) -> None:
     """Refuse words that mean one member in the running domain and another one in its definition.
 
@@ -160,5 +187,5 @@ def something(halves: Sequence[Half]) -> None:
     """Raise NothingToChangeError where no document would be another one."""
     if not any(one.is_changed for one in halves):
         raise NothingToChangeError(
-            f"nothing is left to do to {halves[0].change.title}: it is so already"
+            f"it is so already, and nothing is changed: {halves[0].change.title}"
         )

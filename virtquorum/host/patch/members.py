@@ -29,12 +29,14 @@ def add_member(
     members: Sequence[Image],
     *,
     at: int | None = None,
+    threshold: int | None = None,
     **options: Unpack[Options],
 ) -> Patch:
     """Plan to give a quorum members more, before the member of a number or behind all.
 
-    They are copied to before they vote; see ``Options`` for the rest.  Raises
-    HostError, InvalidPatchError, ImagesError and TranslationError.
+    They are copied to before they vote.  With ``threshold`` the quorum gets
+    that, too, in the same change; see ``Options`` for the rest.  Raises
+    HostError, InvalidPatchError, ImagesError, ImageError and TranslationError.
     """
 
     def edit(document: Domain) -> Edited:
@@ -49,42 +51,73 @@ def add_member(
             now = place_of(document, quorum, domain.name)
             before = None if at is None else at + number
             document = document.add_member(now.quorum, member, before=before)
-        return Edited(document, tuple(members), () if at is None else (place.listed(),))
+        after = place_of(_with(document, quorum, threshold, domain), quorum, domain.name)
+        first = count if at is None else at
+        paths = after.paths()[first : first + len(members)]
+        named = () if at is None else (place.listed(),)
+        return Edited(after.domain, tuple(members), named, paths)
 
     said = ", ".join(said_of(one) or "a member" for one in members)
-    title = f"add {said} to '{quorum}' in '{domain.name}'"
+    title = f"add {said} to '{quorum}' in '{domain.name}'{_also(threshold)}"
     return _planned(domain, title, quorum, edit, options)
 
 
-def remove_member(
-    domain: HostDomain, quorum: str, member: str, **options: Unpack[Options]
-) -> Patch:
-    """Plan to take a member out of a quorum; its image stays.  See ``Options`` for the rest.
+def _with(document: Domain, quorum: str, threshold: int | None, domain: HostDomain) -> Domain:
+    """A document in which a quorum has another threshold, if one is given."""
+    if threshold is None:
+        return document
+    return document.set_threshold(place_of(document, quorum, domain.name).quorum, threshold)
 
-    Raises HostError where too few would be left, or too few that are not known
-    to be bad, and InvalidPatchError.
+
+def _also(threshold: int | None) -> str:
+    return f" with a threshold of {threshold}" if threshold is not None else ""
+
+
+def remove_member(
+    domain: HostDomain,
+    quorum: str,
+    member: str,
+    *,
+    threshold: int | None = None,
+    **options: Unpack[Options],
+) -> Patch:
+    """Plan to take a member out of a quorum; its image stays.
+
+    With ``threshold`` the quorum gets that, too, in the same change; see
+    ``Options`` for the rest.  Raises HostError where too few would be left, or
+    too few that are not known to be bad, and InvalidPatchError.
     """
     bad = options.get("bad", ())
 
     def edit(document: Domain) -> Edited:
-        place = place_of(document, quorum, domain.name)
+        place = place_of(_with(document, quorum, threshold, domain), quorum, domain.name)
         number = place.member(member)
         old = place.quorum.members[number]
-        threshold = place.quorum.vote_threshold
-        left = len(place.quorum.members) - 1
-        if isinstance(threshold, int) and left < threshold:
-            raise HostError(
-                f"{place.where} would have {left} members, and its threshold is {threshold}; "
-                "replace the member instead, or lower the threshold first: "
-                f"virtquorum patch {domain.name} set {quorum} --threshold {left}"
-            )
+        _check_left(place, domain.name)
         numbers = {place.member(word) for word in bad}
         _check_good(place, number, numbers)
         known = [place.said(place.quorum.members[one]) for one in sorted(numbers)]
-        return Edited(document.remove(old), named=(place.said(old), *known))
+        return Edited(place.domain.remove(old), named=(place.said(old), *known))
 
-    title = f"remove the member '{member}' from '{quorum}' in '{domain.name}'"
+    title = f"remove the member '{member}' from '{quorum}' in '{domain.name}'{_also(threshold)}"
     return _planned(domain, title, quorum, edit, options)
+
+
+def _check_left(place: Place, domain: str) -> None:
+    """Refuse a removal that leaves fewer members than the threshold; raises HostError."""
+    threshold, left = place.quorum.vote_threshold, len(place.quorum.members) - 1
+    if not isinstance(threshold, int) or left >= threshold:
+        return
+    if left == 0:
+        raise HostError(
+            f"{place.where} of the domain '{domain}' has no other member; replace it, or make a "
+            f"stock disk of the quorum: virtquorum convert {domain} {place.target} --back"
+        )
+    members = "member" if left == 1 else "members"
+    raise HostError(
+        f"{place.where} would have {left} {members}, and its threshold is {threshold}; replace "
+        f"the member instead, or lower the threshold as well: --threshold {left}"
+    )
 
 
 def _check_good(place: Place, removed: int, bad: set[int]) -> None:
@@ -110,8 +143,11 @@ def replace_member(
 
     def edit(document: Domain) -> Edited:
         place = place_of(document, quorum, domain.name)
-        member = place.quorum.members[place.member(old)]
-        return Edited(document.replace(member, new), (new,), (place.said(member),))
+        number = place.member(old)
+        member = place.quorum.members[number]
+        edited = document.replace(member, new)
+        paths = place_of(edited, quorum, domain.name).paths()
+        return Edited(edited, (new,), (place.said(member),), paths[number : number + 1])
 
     said = said_of(new) or "another one"
     title = f"replace the member '{old}' of '{quorum}' in '{domain.name}' by {said}"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from virtquorum.check.finding import Finding
     from virtquorum.host.checks.result import CheckResult
+    from virtquorum.host.patch.given import Given
     from virtquorum.qemu.provided import Provided
 
 __all__ = ["ImagesError", "InvalidPatchError", "Options", "Patch"]
@@ -30,7 +31,9 @@ class Options(TypedDict, total=False):
     ``bad`` are words for members that are known to be bad: of the others
     enough must be left.  ``seconds`` is the patience with a guest that is to
     let go of a disk.  ``provided`` is where secrets are, and ``directory``
-    where a new placeholder goes.
+    where a new placeholder goes.  ``create`` has new images made that are
+    missing: members as large as the disk, those of a new disk of ``size``
+    (bytes).  ``given`` says for findings what the change was given with.
     """
 
     live: bool
@@ -41,6 +44,9 @@ class Options(TypedDict, total=False):
     seconds: float
     provided: Provided | None
     directory: str | None
+    create: bool
+    size: int | None
+    given: Given
 
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
@@ -50,8 +56,8 @@ class Patch(Plan):
     ``live`` and ``config`` say what of the domain it changes.  ``lost`` are
     sentences on what cannot be undone, or is unwise, and should be asked;
     ``notes`` are worth knowing; ``findings`` are what the rules say that they
-    did not say before, and ``results`` what was found of the images: neither
-    has errors.
+    did not say before, placed where it was given (see ``given.at_given``), and
+    ``results`` what was found of the images: neither has errors.
     """
 
     target: str

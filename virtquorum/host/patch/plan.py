@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from virtquorum.check.finding import Severity
@@ -13,14 +14,17 @@ from virtquorum.host.definition import Define, MakePlaceholder, RemovePlaceholde
 from virtquorum.host.live import Write
 from virtquorum.host.patch.config import ConfigHalf
 from virtquorum.host.patch.fill import still_off
+from virtquorum.host.patch.given import Given, at_given
 from virtquorum.host.patch.guards import fewer, overwritten, spare, ties, unvoted
 from virtquorum.host.patch.half import same_meaning, something
 from virtquorum.host.patch.identity import check_quorum, check_twice, newcomers, others, stale
 from virtquorum.host.patch.live import LiveHalf
+from virtquorum.host.patch.making import making, with_ways
 from virtquorum.host.patch.note import note_all
 from virtquorum.host.patch.patch import ImagesError, InvalidPatchError, Patch
 from virtquorum.host.patch.scope import Scope
 from virtquorum.host.patch.unchanged import SameDefinition, placed
+from virtquorum.host.patch.unsaved import unsaved
 from virtquorum.host.placeholders import Placeholders
 from virtquorum.qemu.provided import Provided
 from virtquorum.stock.lift import lift
@@ -29,12 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from virtquorum.check.finding import Finding
+    from virtquorum.host.blank import MakeImages
     from virtquorum.host.change import Step
     from virtquorum.host.checks.result import CheckResult
     from virtquorum.host.domain import HostDomain
     from virtquorum.host.patch.edit import Change
     from virtquorum.host.patch.half import Half
     from virtquorum.host.patch.patch import Options
+    from virtquorum.xml.domain import Domain
 
 __all__ = ["planned"]
 
@@ -68,7 +74,7 @@ class _Planner:
             with _said("the running domain", both=both):
                 self.live = LiveHalf(domain, change, provided, options)
         if self.scope.config:
-            with _said("its definition", both=both):
+            with _said("its definition", both=both or domain.is_active):
                 self.config = ConfigHalf(domain, change, provided, options.get("directory"))
         self.halves: list[Half] = [one for one in (self.live, self.config) if one is not None]
 
@@ -79,12 +85,13 @@ class _Planner:
         something(self.halves)
         self._one_image()
         findings = self._findings()
-        results = self._results() if self.options.get("checks", True) else []
+        make = self._make() if self.options.get("create") else None
+        results = self._results(make) if self.options.get("checks", True) else []
         steps, notes = self._steps()
         return Patch(
             title=self.change.title,
             domain=self.domain.name,
-            steps=tuple(steps),
+            steps=(make, *steps) if make is not None and make.paths else tuple(steps),
             target=self.change.target,
             live=self.scope.live,
             config=self.scope.config,
@@ -105,17 +112,24 @@ class _Planner:
 
     def _findings(self) -> list[Finding]:
         """What the rules say newly, once; raises InvalidPatchError if there are errors."""
-        found = {(one.rule, one.message): one for half in self.halves for one in half.findings()}
-        if any(one.severity is Severity.ERROR for one in found.values()):
-            raise InvalidPatchError(self.change.title, list(found.values()))
-        return list(found.values())
+        given = self.options.get("given", Given(f"the change of '{self.change.quorum}'"))
+        otherwise = f"domain '{self.domain.name}', disk '{self.change.target}'"
+        found: dict[Finding, None] = {}
+        for half in self.halves:
+            new = dict.fromkeys(_new_paths(half), given)
+            found |= {at_given(one, new, otherwise): None for one in half.findings()}
+        if any(one.severity is Severity.ERROR for one in found):
+            raise InvalidPatchError(self.change.title, list(found))
+        return list(found)
 
-    def _results(self) -> list[CheckResult]:
+    def _make(self) -> MakeImages:
+        return making(self.halves[0], self.options.get("size"), copied=self._is_copied)
+
+    def _results(self, make: MakeImages | None) -> list[CheckResult]:
         """What is found of new images, once; raises ImagesError if there are errors."""
-        found: dict[str, CheckResult] = {}
-        for half in self.halves[:1]:  # the new images of both are the same
-            found |= {str(one): one for one in half.looked_at()}
-        results = list(found.values())
+        half = self.halves[0]  # the new images of both are the same
+        made = make.paths if make is not None else None
+        results = list(dict.fromkeys(with_ways(half.looked_at(), half, made)))
         if refused(results):
             raise ImagesError(self.change.title, results)
         return results
@@ -149,12 +163,18 @@ class _Planner:
         live = self.live
         if live is None or self.change.kind != "change" or not self.domain.is_persistent:
             return
-        definition = (
-            self.config.after
-            if self.config is not None
-            else lift(self.domain.text(inactive=True), force=True)
-        )
+        definition = self._definition
+        assert definition is not None
         yield from stale(self.domain, live.before, live.after, definition, self.change.target)
+
+    @cached_property
+    def _definition(self) -> Domain | None:
+        """What the next start takes after the change, lifted; None for a domain that has none."""
+        if self.config is not None:
+            return self.config.after
+        if not self.domain.is_persistent:
+            return None
+        return lift(self.domain.text(inactive=True), force=True)
 
     def _saved(self) -> Iterator[str]:
         """What to ask of a domain with a saved state, which has disks of its own."""
@@ -172,14 +192,12 @@ class _Planner:
 
     def _notes(self) -> Iterator[str]:
         for half in self.halves:
+            yield from half.notes
             places = half.places()
             if places is not None:
                 yield from spare(places[0].word, places[0].quorum, places[1].quorum)
         if self.live is not None and self.live.is_changed and self.change.kind != "detach":
-            yield (
-                f"'{self.domain.name}' cannot be saved or migrated any more until it is shut down "
-                "and started again: libvirt would bring it back with the disks of its start"
-            )
+            yield unsaved(self.domain.name, self._definition)
 
     def _steps(self) -> tuple[list[Step], list[str]]:
         """The definition changes behind the note of what is under way, before the guest pauses."""
@@ -239,6 +257,14 @@ def _said(where: str, *, both: bool) -> Iterator[None]:
         if not both or type(error) is not HostError:
             raise
         raise HostError(f"in {where}: {error}") from None
+
+
+def _new_paths(half: Half) -> tuple[str, ...]:
+    """The paths of what a change brings into a document, or sets in it."""
+    if half.change.kind != "attach":
+        return half.edited.paths
+    location = half.after.disk(half.change.target).location
+    return (location.path,) if location is not None else ()
 
 
 def _is_of(step: Step, files: set[str]) -> bool:

@@ -29,13 +29,13 @@ class Scope(NamedTuple):
             live, config = active, not active
         if live and not active:
             raise HostError(
-                f"{domain.where} is {domain.state}, so nothing of it can change while it runs; "
-                "'--config' changes its definition"
+                f"{domain.where} is {domain.state}, so there is no running domain to change with "
+                "'--live'; '--config' changes its definition, which the next start takes"
             )
         if config and not domain.is_persistent:
             raise HostError(
-                f"{domain.where} has no definition: it is gone when it ends; '--live' changes it "
-                "until then"
+                f"{domain.where} has no definition to change with '--config': it is transient, "
+                "and gone when it ends; '--live' changes it until then"
             )
         return cls(live, config)
 

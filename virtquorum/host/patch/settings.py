@@ -49,7 +49,8 @@ def set_quorum(
                 document = document.set_threshold(place.quorum, value)  # type: ignore[arg-type]
             else:
                 document = document.set_policy(place.quorum, name, value)  # type: ignore[arg-type]
-        return Edited(document)
+        location = place_of(document, quorum, domain.name).quorum.location
+        return Edited(document, paths=(location.path,) if location is not None else ())
 
     said = ", ".join(f"{name} {_said(value)}" for name, value in settings.items())
     title = f"set {said} of '{quorum}' in '{domain.name}'"

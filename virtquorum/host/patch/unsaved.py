@@ -19,8 +19,27 @@ if TYPE_CHECKING:
     from virtquorum.host.compare import Options
     from virtquorum.host.monitor import Monitor
     from virtquorum.stock.lower import Lowering
+    from virtquorum.xml.domain import Domain
 
-__all__ = ["ForbidSaving", "forbidding"]
+__all__ = ["ForbidSaving", "forbidding", "unsaved"]
+
+
+def unsaved(name: str, definition: Domain | None) -> str:
+    """How long a domain that was changed while it ran cannot be saved, and why.
+
+    ``definition`` is what its next start takes, lifted; None if it has none.
+    """
+    what = f"'{name}' cannot be saved or migrated any more"
+    why = "libvirt would bring it back with the disks of its start"
+    if definition is None:
+        return f"{what}, as long as it runs: {why}"
+    for disk in definition.machine_disks:
+        if any(quorum.rewrite_corrupted is True for quorum in disk.quorums):
+            return (
+                f"{what}, nor from its next start on: QEMU does not let go of a quorum with "
+                f"rewrite_corrupted='on', which '{disk.name}' has in its definition"
+            )
+    return f"{what} until it is shut down and started again: {why}"
 
 
 def forbidding(one: Lowering) -> Options:
@@ -34,7 +53,7 @@ def forbidding(one: Lowering) -> Options:
 
 
 class ForbidSaving(LiveStep):
-    """See that the domain cannot be saved until its next start."""
+    """See that the domain cannot be saved as long as it runs."""
 
     words = "forbid to save or migrate the domain, which would come back with the disk as it was"
 

@@ -82,6 +82,11 @@ class Place:
             return True
         return word in (self.node(member), where(member.source))
 
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the members' elements in the document."""
+        places = (one.location for one in self.quorum.members)
+        return tuple(one.path for one in places if one is not None)
+
     def listed(self) -> str:
         """All members, for a message."""
         members = enumerate(self.quorum.members)
@@ -112,8 +117,9 @@ def quorum_disk(domain: Domain, target: str, name: str) -> Disk:
         raise HostError(f"domain '{name}' has no disk '{target}'; its quorum disks are: {quorums}")
     if not disk.quorums:
         raise HostError(
-            f"domain '{name}': the disk '{target}' is no quorum, and 'virsh' changes it; its "
-            f"quorum disks are: {quorums}"
+            f"domain '{name}': the disk '{target}' is no quorum disk: 'virsh' changes such a disk, "
+            f"and 'virtquorum convert {name} {target}' makes a quorum of it; the domain's quorum "
+            f"disks are: {quorums}"
         )
     return disk
 
@@ -131,7 +137,8 @@ def place_of(domain: Domain, word: str, name: str) -> Place:
         source = member.source if isinstance(member, Image) else None
         if not isinstance(source, Quorum):
             raise HostError(
-                f"{place.where}: its member '{step}' is no quorum, so '{word}' names none"
+                f"{place.where}: its member '{step}' is an image and no quorum, so '{word}' names "
+                f"no quorum; name '{place.word}'"
             )
         place = Place(domain, disk, source, f"{place.word}/{step}")
     return place
