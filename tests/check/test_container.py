@@ -153,7 +153,9 @@ def test_nothing_that_a_header_names_is_opened(container: Path, tmp_path: Path) 
             file.truncate(SIZE)
         for one in (outside, tmp_path / "data"):
             one.unlink(missing_ok=True)
-        assert found(above(quorum(*map(member, copies(made, 2))))) == []
+        ((code, message),) = found(above(quorum(*map(member, copies(made, 2)))))
+        assert (code, "in its header, of which the document" in message) == ("VQ505", True)
+        assert f"names the file '{(outside, tmp_path / 'data')[number]}'" in message
         raw(outside)
     overlay = qcow2(tmp_path / "overlay", "-b", outside, "-F", "raw", size=SIZE)
     codes = {code for code, _ in found(above(quorum(*[member(overlay, "qcow2")] * 2)))}

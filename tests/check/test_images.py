@@ -13,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 import pytest
 
 from tests.programs import qemu_img, qemu_io, refusal
-from virtquorum.check import image_look
+from virtquorum.check import image_info, image_look
 from virtquorum.check.finding import Severity
 from virtquorum.check.image_look import Asked, Look, header_format
 from virtquorum.check.images import image_problems
@@ -656,13 +656,13 @@ def test_a_vmdk_that_lists_other_files_is_not_opened(
 
 
 def test_qemu_img_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_look, "_TIMEOUT", 0.3)
+    monkeypatch.setattr(image_info, "_TIMEOUT", 0.3)
     program(tmp_path, monkeypatch, "exec sleep 60")
     code, one, _ = only(one_disk(raw(tmp_path / "a.raw")))
     assert code == "VQ502"
     assert "was not read within" in one.message
     monkeypatch.undo()
-    monkeypatch.setattr(image_look, "_CPU_SECONDS", 1)
+    monkeypatch.setattr(image_info, "_CPU_SECONDS", 1)
     program(tmp_path, monkeypatch, "while :; do :; done")
     assert "signal" in only(one_disk(tmp_path / "a.raw"))[1].message
 

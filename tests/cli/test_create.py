@@ -51,7 +51,7 @@ def test_what_is_missing_is_made_and_what_is_there_is_not_touched(tmp_path: Path
     os.utime(there, ns=(1, 1))
     before = there.stat()
     path = domain(tmp_path, quorum(*raws(tmp_path, "a", "b", "c")))
-    done = run("create", path)
+    done = run("create", "--blank", path)
     assert done.code == 0
     assert done.out == (
         f"{there}: raw, 1 MiB, was there\n{tmp_path}/b: raw, 1 MiB, made\n"
@@ -642,7 +642,7 @@ def test_images_stay_when_they_cannot_be_told_of(format: list[str], tmp_path: Pa
             (tmp_path / name).unlink(missing_ok=True)
         with Path("/dev/full").open("wb") as full:
             done = subprocess.run(
-                [*COMMAND, "create", "--size", "1M", *format, str(path)],
+                [*COMMAND, "create", "--blank", "--size", "1M", *format, str(path)],
                 stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True,
                 timeout=60, check=False,
             )  # fmt: skip

@@ -20,6 +20,7 @@ from tests.host.definitions import described
 from tests.libvirts import missing_for_system, system
 from tests.programs import missing
 from virtquorum.check.finding import Severity
+from virtquorum.check.images import image_problems
 from virtquorum.host import checks
 from virtquorum.host.checks import CheckResult, check_images, refused
 from virtquorum.host.checks.access import _worked_out, access_results, refusals
@@ -30,7 +31,8 @@ from virtquorum.host.checks.in_use import is_locked
 from virtquorum.host.checks.openings import Opening, openings
 from virtquorum.host.checks.process import QemuProcess, Where, process_of, where
 from virtquorum.host.checks.reach import Refusal, first_refusal
-from virtquorum.host.checks.volumes import Volumes
+from virtquorum.host.checks.twice import twice_results
+from virtquorum.host.checks.volumes import Volume, Volumes
 from virtquorum.host.connection import connected
 from virtquorum.stock.lower import lowerings
 from virtquorum.xml.domain import Domain
@@ -482,6 +484,43 @@ def test_backing_files_of_headers_are_followed(tmp_path: Path) -> None:
     assert contents([lowering.disk], Volumes(None, remote=False)).openings == []
 
 
+@needs_qemu_img
+def test_files_that_only_the_header_above_a_quorum_names(tmp_path: Path) -> None:
+    base, made, data = image(tmp_path / "base"), tmp_path / "made", tmp_path / "data"
+    for words in (("-b", base, "-F", "raw"), ("-o", f"data_file={data}")):
+        made.unlink(missing_ok=True)
+        argv = ["qemu-img", "create", "-q", "-f", "qcow2", *words, made, str(SIZE)]
+        subprocess.run(argv, check=True)
+        os.truncate(made, 4 * SIZE)
+        text = domain_of(member(made)).text.replace("type='quorum'/>", "type='qcow2'/>")
+        domain = Domain.from_text(text)
+        seen = contents(domain.machine_disks, Volumes(None, remote=False))
+        assert seen.results == []
+        wanted = ("base", "r") if "-b" in words else ("data", "rw")
+        assert [(Path(one.path).name, one.wanted) for one in seen.openings] == [wanted]
+        problems = [
+            (rule.code, problem.message) for rule, problem in image_problems(domain.machine_disks)
+        ]
+        assert problems == [
+            (
+                "VQ505",
+                f"the 'qcow2' that the members hold names the file '{tmp_path / wanted[0]}' in its "
+                "header, of which the document cannot say anything",
+            )
+        ]
+
+
+@needs_qemu_img
+def test_a_data_file_that_only_a_header_names(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    argv = ["qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file=data", made.name, str(SIZE)]
+    subprocess.run(argv, check=True, cwd=tmp_path)
+    for more, wanted in (("", "rw"), ("<readonly/>", "r")):
+        (disk,) = domain_of(member(made, "qcow2"), disk=more).machine_disks
+        seen = contents([disk], Volumes(None, remote=False))
+        assert seen.openings == [Opening("vda", f"{tmp_path}/data", "file", wanted)]
+
+
 def test_without_qemu_img(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     (one,) = looked_into(member(image(tmp_path / "a")))
@@ -566,3 +605,79 @@ def test_volumes_have_the_sizes_that_pools_know(libvirt: Any, tmp_path: Path) ->
 def test_nothing_is_asked_of_no_disks(libvirt: Any) -> None:
     found: Sequence[CheckResult] = check_images(libvirt, domain_of(member("/a")), [])
     assert found == []
+
+
+# One image with two votes
+
+
+def twice(*members: str, here: bool = True, volumes: Any = None) -> list[CheckResult]:
+    disks = domain_of(*members).machine_disks
+    return list(twice_results(disks, volumes or Volumes(None, remote=not here), here=here))
+
+
+def test_an_image_that_votes_twice(tmp_path: Path) -> None:
+    a, b = image(tmp_path / "a"), image(tmp_path / "b")
+    (tmp_path / "soft").symlink_to("a")
+    (tmp_path / "hard").hardlink_to(a)
+    assert twice(member(a), member(b), member(tmp_path / "no"), member(tmp_path / "none")) == []
+    for name in ("soft", "hard"):
+        (one,) = twice(member(a), member(b), member(tmp_path / name))
+        assert (one.severity, one.kind, one.path) == (
+            Severity.ERROR, "twice", str(tmp_path / name),
+        )  # fmt: skip
+    assert str(one) == (
+        f"disk 'vda': image '{tmp_path}/hard': is the same image as '{a}', another member of the "
+        "quorum: it has two votes, and can win with them alone when it is bad; give each member an "
+        "image of its own, or leave one of the two out"
+    )
+    (one,) = twice(member(a), member(a))
+    assert one.message.startswith("is a member of the quorum twice: ")
+    # In quorums of the quorum.
+    inner = (
+        "<backingStore type='quorum' threshold='1'><format type='quorum'/>"
+        f"{member(tmp_path / 'hard')}</backingStore>"
+    )
+    assert [one.path for one in twice(inner, member(a))] == [str(a)]
+    # Parts of a file that do not overlap are two images.
+    part = "'><slices><slice type='storage' offset='{}' size='512'/></slices></source>"
+    parts = [
+        member(f"{a}{part.format(at)}").replace("</source>'/>", "</source>") for at in (0, 512)
+    ]
+    assert twice(*parts) == []
+    assert len(twice(parts[0], member(tmp_path / "hard"))) == 1
+    # Elsewhere a name is all there is.
+    assert len(twice(member("/x/./a"), member("/x/a"), here=False)) == 1
+    assert twice(member(a), member(tmp_path / "hard"), here=False) == []
+
+
+def test_devices_under_two_names_are_one(tmp_path: Path) -> None:
+    (tmp_path / "alias").symlink_to("/dev/null")
+    devices = [
+        f"<backingStore type='block'><format type='raw'/><source dev='{place}'/></backingStore>"
+        for place in ("/dev/null", tmp_path / "alias", "/dev/zero")
+    ]
+    assert [one.path for one in twice(*devices)] == [str(tmp_path / "alias")]
+
+
+def test_a_volume_is_the_file_that_it_is(tmp_path: Path) -> None:
+    class Known(Volumes):
+        def of(self, image: Any) -> Volume:
+            return Volume(SIZE, path=str(tmp_path / "a"))
+
+    image(tmp_path / "a")
+    volume = (
+        "<backingStore type='volume'><format type='raw'/><source pool='p' volume='a'/>"
+        "</backingStore>"
+    )
+    (one,) = twice(member(tmp_path / "a"), volume, volumes=Known(None, remote=False))
+    assert one.path == "p/a"
+
+
+@needs_qemu_img
+def test_a_start_with_one_image_twice_is_refused(libvirt: Any, tmp_path: Path) -> None:
+    image(tmp_path / "a")
+    (tmp_path / "b").hardlink_to(tmp_path / "a")
+    domain = domain_of(member(tmp_path / "a"), member(tmp_path / "b"), disk="<readonly/>")
+    results = check_images(libvirt, domain, lowered(domain))
+    assert "twice" in {one.kind for one in results if one.severity is Severity.ERROR}
+    assert refused(results)

@@ -76,6 +76,12 @@ def found(old: str, new: str, *, is_local: bool = True) -> list[Exchange]:
     )
 
 
+def asked(one: Exchange, *, active: bool = False) -> str:
+    """The one question of an exchange."""
+    (question,) = one.questions("w", active=active)
+    return question
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
     made = [tmp_path / name for name in "abcdef"]
@@ -125,7 +131,10 @@ def test_what_is_one(files: list[Path], tmp_path: Path) -> None:
         f"<slices><slice type='storage' offset='{at}' size='512'/></slices>" for at in (0, 512)
     ]
     parts = [store(files[0], one) for one in slices]
-    assert len(found(disk(parts[0], b), disk(parts[1], b))) == 1
+    (one,) = found(disk(parts[0], b), disk(parts[1], b))
+    assert (one.new, one.gone) == (
+        (f"'{files[0]}' (512 bytes from 512 on)",), (f"'{files[0]}' (512 bytes from 0 on)",),
+    )  # fmt: skip
     assert found(disk(*parts), disk(*reversed(parts))) == []
     # Two disks that change places.
     swapped = found(disk(a) + disk(b, target="vdb"), disk(b) + disk(a, target="vdb"))
@@ -140,9 +149,7 @@ def test_a_stock_disk_that_becomes_a_quorum(files: list[Path]) -> None:
     a, b, c = map(store, files[:3])
     (one,) = found(stock(files[0]), disk(a, b, c))
     assert (one.kept, one.was_stock, one.new) == (1, True, (f"'{files[1]}'", f"'{files[2]}'"))
-    assert "; 'virtquorum convert w vda --members … --config' copies it first; " in str(
-        one.question("w", active=False)
-    )
+    assert "; 'virtquorum convert w vda --members … --config' copies it first; " in asked(one)
     (one,) = found(stock(files[0]), disk(b, c))
     assert (one.kept, one.gone) == (0, (f"'{files[0]}'",))
     # Defined as one and running as the other.
@@ -165,49 +172,165 @@ def test_images_of_other_machines_may_be_there() -> None:
     assert found(disk(store("/no/./a")), disk(store("/no/a")), is_local=False) == []
 
 
-def test_a_missing_image_is_worth_a_note(files: list[Path], tmp_path: Path) -> None:
-    a, b = map(store, files[:2])
-    (one,) = found(disk(a, b), disk(a, store(tmp_path / "no")))
-    assert (one.new, one.absent) == ((), (str(tmp_path / "no"),))
-    assert one.question("w", active=False) is None
-    (note,) = one.notes()
-    assert str(note) == (
-        f"disk 'vda': image '{tmp_path}/no': is a new member, and made blank it would vote against "
-        "the others; make it a copy: 'virtquorum create --from MEMBER', or make it, and let "
-        "'virtquorum patch' copy the disk to it, instead of this"
+def test_missing_images_are_asked_about(files: list[Path], tmp_path: Path) -> None:
+    a, b, c = map(store, files[:3])
+    gone = [store(tmp_path / name) for name in ("no", "none")]
+    (one,) = found(disk(a, b, c), disk(a, *gone))
+    assert (one.new, one.absent) == ((), (f"'{tmp_path}/no'", f"'{tmp_path}/none'"))
+    assert asked(one) == (
+        f"'vda' would get the members '{tmp_path}/no' and '{tmp_path}/none', which it did not have "
+        "before and which are not there: made blank, they vote against the others; 'virtquorum "
+        "create --from MEMBER' makes them from a member that has the data, and 'virtquorum patch w "
+        "member replace vda … --create --config' copies to them before they vote; go on if you "
+        "bring the data there"
     )
+    (one,) = found(disk(a, b), disk(gone[0]))
+    assert asked(one, active=True) == (
+        f"'vda' would have other members throughout, '{tmp_path}/no', which is not there: made "
+        "blank, the guest has an empty disk; 'virtquorum create --from MEMBER' makes it from a "
+        "member that has the data, and 'virtquorum patch w member replace vda … --create --live "
+        "--config' copies to it before it votes; go on if you bring the data there, or if another "
+        "disk is wanted"
+    )
+    # One that is there, and one that is not.
+    (one,) = found(disk(a, b), disk(a, c, gone[0]))
+    assert len(list(one.questions("w", active=False))) == 2
+
+
+def overlay(place: Path | str, below: str = "", format: str = "qcow2") -> str:
+    """A member that is an image of some format with something written below it."""
+    return store(place).replace("raw", format).replace("</backingStore>", f"{below}</backingStore>")
+
+
+END = "<backingStore/>"
+
+
+def test_what_is_below_a_member_counts(files: list[Path], tmp_path: Path) -> None:
+    a, b, c = files[:3]
+    (tmp_path / "link").symlink_to("b")
+    old = overlay(a, store(b))
+    for new in (
+        old, overlay(a), overlay(a, store(tmp_path / "link")), overlay(a, store(b, "") + ""),
+        overlay(a, overlay(b, format="raw")), overlay(a, store(b)),
+        overlay(a, store(c).replace("<backingStore", "<backingStore index='3'")),
+    ):  # fmt: skip
+        assert found(disk(old, store(files[3])), disk(new, store(files[3]))) == []
+        assert found(disk(new), disk(old)) == []
+    for new, how in (
+        (overlay(a, store(c)), f"over '{c}', so far over '{b}'"),
+        (overlay(a, END), f"over nothing, so far over '{b}'"),
+        (overlay(a, nested(store(c))), f"over a quorum, so far over '{b}'"),
+        (overlay(a, store(b).replace("raw", "qcow2")),
+         f"with '{b}' below it as 'qcow2', so far as 'raw'"),
+        (overlay(a, store(b), "qed"), "as 'qed', so far as 'qcow2'"),
+    ):  # fmt: skip
+        (one,) = [it for it in found(disk(old), disk(new)) if it.altered]
+        assert one.altered == (f"the member '{a}' {how}",)
+        assert (one.gone, one.kept) == ((), 0)
+    (one,) = found(disk(old), disk(overlay(a, store(c))))
+    assert asked(one) == (
+        f"'vda' would read the member '{a}' over '{c}', so far over '{b}': from the next start on "
+        "that member votes with what it holds then; go on if it holds the disk's data so"
+    )
+    # A format above a quorum that is a member, or below one.
+    plain, within = nested(store(a)), nested(store(a)).replace("'quorum'/>", "'qcow2'/>")
+    (one,) = found(disk(plain), disk(within))
+    assert one.altered == (
+        f"the member '{a}' in a quorum with the format 'qcow2' above it, so far 'none'",
+    )
+    (one,) = found(disk(overlay(b, plain)), disk(overlay(b, within)))
+    assert one.altered[0] == (
+        f"the member '{b}' with a quorum below it as 'qcow2', so far as 'quorum'"
+    )
+    # A key makes other bytes of the same ones.
+    luks = "<encryption format='luks'><secret type='passphrase' usage='u'/></encryption>"
+    (one,) = found(disk(store(a)), disk(store(a, luks)))
+    assert one.altered == (f"the member '{a}' as 'luks', so far as 'raw'",)
+
+
+def above(place: Path | str, quorum: str, more: str = "") -> str:
+    """A disk whose overlay lies over a quorum."""
+    return (
+        f"<disk type='file'><driver name='qemu' type='qcow2'/><source file='{place}'/>"
+        f"{quorum}<target dev='vda' bus='virtio'/>{more}</disk>"
+    )
+
+
+def test_what_is_above_a_quorum_counts(files: list[Path], tmp_path: Path) -> None:
+    a, b, c = files[:3]
+    quorum = nested(store(a))
+    plain, over = disk(store(a)), above(b, quorum)
+    (tmp_path / "link").symlink_to("b")
+    assert found(over, above(tmp_path / "link", quorum)) == []
+    assert found(over + plain, plain) == []
+    (one,) = found(plain, over)
+    assert (one.kept, one.new, one.altered) == (1, (), ())
+    assert asked(one) == (
+        f"'vda' would get the overlay '{b}' above its quorum, which it did not have before: from "
+        "the next start on the guest has what that holds, and of the members only the rest; go on "
+        "if it was made on what the members hold now, or will be"
+    )
+    assert "the overlay '/no' (not there yet) above" in asked(found(plain, above("/no", quorum))[0])
+    (one,) = found(over, plain)
+    assert asked(one) == (
+        f"'vda' would lose the overlay '{b}' above its quorum: what was written since it was put "
+        "there is in none of the members, and the guest has it no more; go on if that is not wanted"
+    )
+    (one,) = found(over, above(c, quorum))
+    assert len(list(one.questions("w", active=False))) == 2
+    (one,) = found(over, over.replace("type='qcow2'", "type='qed'"))
+    assert f"would read the overlay '{b}' above its quorum as 'qed', so far as 'qcow2'" in asked(
+        one
+    )
+    formatted = plain.replace("type='quorum'/>", "type='qcow2'/>")
+    (one,) = found(plain, formatted)
+    assert asked(one) == (
+        "what the members of 'vda' agree on would be read as 'qcow2', so far as the disk itself: "
+        "the guest has other data from the next start on; go on if the members hold it so"
+    )
+    assert "read as the disk itself, so far as 'qcow2'" in asked(found(formatted, plain)[0])
+    two = above(b, overlay(c, quorum))
+    (one,) = found(two, above(c, overlay(b, quorum)))
+    assert "would be in another order" in asked(one)
+
+
+def test_an_image_counts_as_often_as_it_votes(files: list[Path], tmp_path: Path) -> None:
+    a, b, c = map(store, files[:3])
+    (tmp_path / "link").hardlink_to(files[1])
+    (one,) = found(disk(a, b, c), disk(store(tmp_path / "link"), b, c))
+    twin = f"(the same image as the member '{files[1]}')"
+    assert (one.kept, one.gone) == (2, (f"'{files[0]}'",))
+    assert one.new == (f"'{tmp_path}/link' {twin}",)
+    # Twice before, as it runs or as it is defined.
+    assert found(disk(b, b, c) + disk(a, b, c), disk(b, b, c)) == []
 
 
 def test_the_question(files: list[Path], tmp_path: Path) -> None:
     a, b, c, d, e = map(store, files[:5])
     (one,) = found(disk(a, b, c), disk(a, d, e))
-    assert one.question("w", active=False) == (
+    assert asked(one) == (
         f"'vda' would get the members '{files[3]}' and '{files[4]}', which it did not have before, "
         "and nothing copies the disk's data to them: from the next start on they vote with what "
         "they hold; 'virtquorum patch w member replace vda … --config' copies it first; go on if "
         "they hold it already"
     )
     (one,) = found(disk(a, b), disk(d))
-    assert one.question("w", active=True) == (
+    assert asked(one, active=True) == (
         f"'vda' would have other members throughout, '{files[3]}', and nothing copies the disk's "
         "data to it: from the next start on the guest has what it holds; 'virtquorum patch w "
         "member replace vda … --live --config' copies it first; go on if it holds it already, or "
         "if another disk is wanted"
     )
     (one,) = found(disk(a, b), disk(a, b, c))
-    assert "; 'virtquorum patch w member add vda … --config' " in str(
-        one.question("w", active=False)
-    )
+    assert "; 'virtquorum patch w member add vda … --config' " in asked(one)
     moved = tmp_path / "moved"
     os.rename(files[1], moved)
     (one,) = found(disk(a, b, c), disk(a, store(moved), c))
-    question = one.question("w", active=False)
-    assert question is not None
+    question = asked(one)
     assert question.endswith(f"; '{files[1]}' is not there any more: go on if it was moved there")
     os.rename(files[0], tmp_path / "too")
     (one,) = found(disk(a, b, c), disk(store(tmp_path / "too"), store(moved), c))
-    question = one.question("w", active=False)
-    assert question is not None
+    question = asked(one)
     assert question.endswith("' are not there any more: go on if they were moved there")
 
 
@@ -313,13 +436,54 @@ def test_what_runs_has_the_data_too(bench: Embed) -> None:
 
 
 @needs_libvirt
-def test_a_missing_image_is_said_and_not_asked_about(bench: Embed) -> None:
+def test_missing_images_are_not_taken_unasked(bench: Embed) -> None:
+    """Made blank they would win the vote, and rewrite-corrupted would write zeros over the data."""
     images = defined(bench)
-    path = with_members(bench, [*images[:2], bench.folder / "none.raw"])
+    path = with_members(bench, [images[0], bench.folder / "no.raw", bench.folder / "none.raw"])
     done = virtquorum(bench, "define", path)
-    assert done.code == 0
-    assert "none.raw': does not exist; " in done.err
-    assert "none.raw': is a new member, and made blank it would vote against the other" in done.err
+    assert done.code == 1
+    assert "none.raw', each: does not exist; " in done.err
+    assert "none.raw', which it did not have before and which are not there: made bl" in done.err
+    assert "none.raw" not in voting(bench)
+    # Nor are they made blank beside the one that has the data.
+    done = virtquorum(bench, "create", path)
+    assert done.code == 1
+    assert not (bench.folder / "none.raw").exists()
+    # The ways out that are named.
+    done = virtquorum(
+        bench, "patch", "web", "member", "replace", "vda", "1", "--file", bench.folder / "no.raw",
+        "--format", "raw", "--create", "--config",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert (bench.folder / "no.raw").read_bytes() == images[0].read_bytes()
+    assert virtquorum(bench, "create", "--from", "0", path).code == 0
+    assert (bench.folder / "none.raw").read_bytes() == images[0].read_bytes()
+    assert virtquorum(bench, "define", "--yes", path).code == 0
+    assert "none.raw" in voting(bench)
+
+
+@needs_libvirt
+def test_another_backing_image_is_not_taken_unasked(bench: Embed) -> None:
+    images = defined(bench)
+    old = with_members(bench, images).read_text()
+    raw = f"<format type='raw'/><source file='{images[0]}'/>"
+    over = f"<format type='qcow2'/><source file='{bench.folder}/over.qcow2'/>"
+    qemu_img("create", "-q", "-f", "qcow2", "-b", images[0], "-F", "raw",
+             bench.folder / "over.qcow2")  # fmt: skip
+    chained = f"{over}<backingStore type='file'>{raw}</backingStore>"
+    assert raw in old
+    path = bench.folder / "chained.xml"
+    path.write_text(old.replace(raw, chained))
+    assert virtquorum(bench, "define", "--yes", path).code == 0
+    (stale,) = blanks(bench, 1)
+    path.write_text(path.read_text().replace(raw, raw.replace(str(images[0]), str(stale))))
+    done = virtquorum(bench, "define", path)
+    assert done.code == 1
+    assert (
+        f"'vda' would read the member '{bench.folder}/over.qcow2' over '{stale}', so far over "
+        f"'{images[0]}': " in done.err
+    )
+    assert str(stale) not in voting(bench)
 
 
 @needs_libvirt

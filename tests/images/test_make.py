@@ -142,7 +142,7 @@ def test_nested_quorums(tmp_path: Path) -> None:
         f"<backingStore type='quorum' threshold='2'><format type='quorum'/>{inner}</backingStore>"
     )
     qemu_img("create", "-q", "-f", "raw", tmp_path / "a", "5M")
-    done = run("create", domain(tmp_path, quorum(image(tmp_path / "a"), nested)))
+    done = run("create", "--blank", domain(tmp_path, quorum(image(tmp_path / "a"), nested)))
     assert done.code == 0
     assert (tmp_path / "x").stat().st_size == (tmp_path / "y").stat().st_size == 5 * MEGABYTE
 

@@ -137,6 +137,6 @@ def test_what_is_there_is_kept_with_its_data(tmp_path: Path) -> None:
     qemu_io(base, "raw", "write -P 9 0 64k")
     made(tmp_path, "B")
     path = domain(tmp_path, quorum(overlay(tmp_path, "A"), overlay(tmp_path, "B")))
-    assert run("create", path).code == 0
+    assert run("create", "--blank", path).code == 0
     for name in ("A", "B"):
         assert "failed" not in qemu_io(tmp_path / name, "qcow2", "read -P 9 0 64k")

@@ -108,7 +108,7 @@ def test_two_runs_at_once_make_one_of_each(tmp_path: Path) -> None:
     folder = tmp_path / "images"
     folder.mkdir()
     path = domain(tmp_path, quorum(*(image(folder / str(number)) for number in range(4))))
-    command = [sys.executable, "-m", "virtquorum", "create", "--size", "1M", str(path)]
+    command = [sys.executable, "-m", "virtquorum", "create", "--blank", "--size", "1M", str(path)]
     runs = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
         for _ in range(3)
@@ -141,3 +141,54 @@ exec "$REAL" "$@" """
     done = run("create", "--size", "1M", "--secret", f"{UUID}=file:{key}", path)
     assert (done.code, done.err) == (0, "")
     assert len((tmp_path / "tries").read_text().split()) >= 4
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.usefixtures("_way")
+def test_a_file_is_its_owners_before_it_is_in_its_place(tmp_path: Path) -> None:
+    workplace = Workplace((12345, 54321))
+    put(workplace, tmp_path / "a", b"x")
+    workplace.clear()
+    status = (tmp_path / "a").stat()
+    assert (status.st_uid, status.st_gid) == (12345, 54321)
+
+
+def exchanged(workplace: Workplace, path: Path, other: Path) -> Path:
+    """Somebody puts a link to another directory in the place of ours; where ours is then."""
+    folder = Path(workplace.temporary(str(path))).parent
+    ours = folder.rename(folder.with_name("taken-away"))
+    folder.symlink_to(other)
+    return ours
+
+
+@pytest.mark.usefixtures("_way")
+def test_a_link_in_the_place_of_our_directory_is_not_followed(tmp_path: Path) -> None:
+    images, other = tmp_path / "images", tmp_path / "other"
+    images.mkdir()
+    other.mkdir()
+    (other / "a").write_bytes(b"theirs")
+    before = (other / "a").stat()
+    workplace, path = Workplace((os.geteuid(), os.getegid())), images / "a"
+    Path(workplace.temporary(str(path))).write_bytes(b"ours")
+    exchanged(workplace, path, other)
+    workplace.put(str(path))
+    assert path.read_bytes() == b"ours"
+    assert len(workplace.clear()) == 1
+    after = (other / "a").stat()
+    assert (after.st_ino, after.st_mode, after.st_ctime_ns) == (
+        before.st_ino, before.st_mode, before.st_ctime_ns,
+    )  # fmt: skip
+    assert (other / "a").read_bytes() == b"theirs"
+
+
+def test_what_was_made_elsewhere_is_not_put_in_its_place(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a").write_bytes(b"theirs")
+    workplace, path = Workplace(), tmp_path / "a"
+    exchanged(workplace, path, other)
+    with pytest.raises(FileNotFoundError):
+        workplace.put(str(path))
+    workplace.undo()
+    assert not path.exists()
+    assert names(other) == {"a"}

@@ -2,24 +2,26 @@
 
 The quorum is opened as QEMU would open it, votes and all, where all of its
 members are plain files and devices of this host.  Nothing that a header names
-is opened.
+is opened; what it names is told.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from virtquorum.check.image_look import FORMATS, info
+from virtquorum.check.image_info import backing_of, data_file_of, info
+from virtquorum.check.image_look import FORMATS
 from virtquorum.json_text import json_text
 from virtquorum.model.image import Image, Quorum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from virtquorum.check.image_info import Backing
     from virtquorum.check.image_look import Asked, Look
     from virtquorum.check.rule import Position
 
-__all__ = ["container_of", "container_refused", "driver_above", "is_mistaken"]
+__all__ = ["Container", "container_look", "container_of", "driver_above", "is_mistaken"]
 
 _SECTOR: Final = 512
 #: How QEMU refuses what would name a qcow2's data file where the header names none.
@@ -57,11 +59,22 @@ def is_mistaken(position: Position, look: Look) -> bool:
     )
 
 
-def container_refused(position: Position, looks: Mapping[int, Look], program: str) -> str | None:
-    """Why QEMU does not open the format above a quorum, in its words.
+class Container(NamedTuple):
+    """What QEMU makes of the format above a quorum.
 
-    None where it does, where there is none, and where that is not to be found
-    out.  ``looks`` are what was seen of images, by their ids; ``program`` is
+    ``refused`` is why it does not open it, in its words, ``backing`` the
+    backing file that the header names, and ``data_file`` the external one.
+    """
+
+    refused: str | None = None
+    backing: Backing | None = None
+    data_file: str | None = None
+
+
+def container_look(position: Position, looks: Mapping[int, Look], program: str) -> Container | None:
+    """Look at the format above a quorum; None where there is none, or it cannot be opened here.
+
+    ``looks`` are what was seen of images, by their ids; ``program`` is
     qemu-img.
     """
     driver = driver_above(position)
@@ -71,18 +84,19 @@ def container_refused(position: Position, looks: Mapping[int, Look], program: st
         return None
     graph = {"driver": driver, "file": voting}
     more = {"data-file": {"driver": "null-co"}} if driver == "qcow2" else {}
-    found = _said(graph | more, program)
-    if found is not None and _NO_DATA_FILE in found:
-        found = _said(graph, program)
-    return found
+    found = _asked(graph | more, program)
+    if isinstance(found, str) and _NO_DATA_FILE in found:
+        found = _asked(graph, program)
+    if isinstance(found, str):
+        return Container(refused=found)
+    return Container(backing=backing_of(found), data_file=data_file_of(found))
 
 
-def _said(graph: Mapping[str, Any], program: str) -> str | None:
+def _asked(graph: Mapping[str, Any], program: str) -> Mapping[str, Any] | str:
     try:
-        found = info(program, [f"json:{json_text(dict(graph), ascii_only=True)}"])
+        return info(program, [f"json:{json_text(dict(graph), ascii_only=True)}"])
     except TimeoutError as error:
         return str(error)
-    return found if isinstance(found, str) else None
 
 
 def _voting(top: Image, looks: Mapping[int, Look]) -> dict[str, Any] | None:

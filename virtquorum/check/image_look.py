@@ -1,7 +1,7 @@
 """One image, looked at: what lies at its path, its first bytes, and what QEMU makes of it.
 
 ``qemu-img info`` is asked with the format that the document gives: it probes
-nothing, opens no backing file, and is bounded in time, processor and memory.
+nothing and opens no backing file.
 An image may come from anybody, so a header that would have QEMU open other
 files (a qcow2 with an external data file, a VMDK that is a list of extents)
 is not followed.
@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from virtquorum.check.finding import Severity
+from virtquorum.check.image_info import Backing, backing_of, data_file_of, info
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from virtquorum.check.rule import Position
     from virtquorum.model.image import Image
     from virtquorum.xml.document import Element
@@ -30,20 +28,13 @@ __all__ = [
     "FORMATS",
     "WITH_BACKING",
     "Asked",
-    "Backing",
     "Look",
     "asked_of",
     "header_format",
-    "info",
     "local_path",
     "look_at",
     "place_of",
 ]
-
-#: How long qemu-img may take (seconds), with so much processor (seconds) and memory (bytes).
-_TIMEOUT: Final = 20
-_CPU_SECONDS: Final = 10
-_MEMORY: Final = 2 * 1024**3
 
 #: libvirt's formats and QEMU's drivers for them.
 FORMATS: Final = {
@@ -70,7 +61,6 @@ _MAGIC: Final = (
     (64, b"\x7f\x10\xda\xbe", "vdi"),
 )
 _HEADER: Final = 512
-_PROTOCOL: Final = re.compile(r"[^/:]*:")
 
 
 class Asked(NamedTuple):
@@ -87,19 +77,6 @@ class Asked(NamedTuple):
     size: int | None = None
 
 
-class Backing(NamedTuple):
-    """The backing file that an image's header names.
-
-    ``name`` is what stands in the header, ``full`` what QEMU opens
-    (a relative name is relative to the image), ``format`` QEMU's driver for
-    it, None where the header does not say.
-    """
-
-    name: str
-    full: str
-    format: str | None
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
     """What was seen of one image.
@@ -110,7 +87,8 @@ class Look:
     what QEMU said when it did not open the image in its format.  ``size`` is
     the virtual size in bytes.  ``device`` is the number of the filesystem
     that a file is on, or of the block device itself; ``inode`` tells one file
-    from another, whatever they are called.
+    from another, whatever they are called.  ``external`` is whether a
+    qcow2's data are in another file, and ``data_file`` which one that is.
     """
 
     asked: Asked
@@ -123,6 +101,7 @@ class Look:
     device: int | None = None
     inode: tuple[int, int] | None = None
     external: bool = False
+    data_file: str | None = None
 
 
 def place_of(position: Position) -> tuple[Element, str | None]:
@@ -288,76 +267,10 @@ def _ask(look: Look, program: str) -> Look:
         return replace(look, unreadable=(str(error), Severity.ERROR))
     if isinstance(found, str):
         return replace(look, refused=found)
-    return replace(look, size=found["virtual-size"], backing=_backing(found))
+    return replace(look, size=found["virtual-size"], backing=backing_of(found),
+                   data_file=_beside(look.asked.path, data_file_of(found)))  # fmt: skip
 
 
-def info(program: str, words: Sequence[str]) -> Mapping[str, Any] | str:
-    """What qemu-img says of an image, or why it does not open it, in its own words.
-
-    ``words`` name the image, the last one itself.  Raises TimeoutError, whose
-    text says so of the image.
-    """
-    import json
-    import subprocess
-
-    command = [program, "info", "--output=json", "--force-share", *words]
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, "LC_ALL": "C.UTF-8"},
-    )  # fmt: skip
-    with process:
-        _bound(process.pid)
-        try:
-            out, err = process.communicate(timeout=_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            raise TimeoutError(f"was not read within {_TIMEOUT} seconds") from None
-        finally:
-            process.kill()
-    if process.returncode:
-        return _said(err, process.returncode, command[-1])
-    found: Mapping[str, Any] = json.loads(out)
-    return found
-
-
-def _bound(pid: int) -> None:
-    """Bound a process, as a crafted image may ask for any amount of work."""
-    import resource
-
-    with suppress(OSError):  # it may be done already
-        resource.prlimit(pid, resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-        resource.prlimit(pid, resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-
-
-def _said(err: bytes, code: int, options: str) -> str:
-    text = err.decode("utf-8", "replace").strip().removeprefix("qemu-img: ")
-    text = "; ".join(text.replace(f"Could not open '{options}': ", "").splitlines())
-    return text or (f"qemu-img ended by signal {-code}" if code < 0 else "qemu-img failed")
-
-
-def _backing(info: Mapping[str, Any]) -> Backing | None:
-    name = info.get("backing-filename")
-    if name is None:
-        return None
-    return Backing(name, _local(info.get("full-backing-filename", name)),
-                   info.get("backing-filename-format"))  # fmt: skip
-
-
-def _local(name: str) -> str:
-    """A backing file's name with QEMU's ways of saying 'this file' undone.
-
-    What is no file of this host stays as it is, and begins with a protocol.
-    """
-    if name.startswith("json:"):
-        import json
-
-        try:
-            node = json.loads(name.removeprefix("json:"))
-        except (ValueError, RecursionError):
-            return name
-        while isinstance(node, dict):
-            path = node.get("filename", node.get("file.filename"))
-            if isinstance(path, str):
-                return path if not _PROTOCOL.match(path) else f"./{path}"
-            node = node.get("file")
-        return name
-    return name.removeprefix("file:")
+def _beside(path: str, name: str | None) -> str | None:
+    """A file that an image names; without a directory it is in the image's."""
+    return os.path.join(os.path.dirname(path), name) if name is not None else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from virtquorum.check.container import container_refused
+from virtquorum.check.container import container_look
 from virtquorum.check.image_look import asked_of, look_at
 from virtquorum.check.rule import positions
 from virtquorum.check.rules import (
@@ -68,14 +68,27 @@ def image_problems(
                 for problem in module.check(one, look):
                     yield module.RULE, problem
         if one.image.source.type == "quorum":
-            refused = container_refused(one, seen, program)
-            if refused is not None:
-                for problem in image_format.check_container(one, refused):
-                    yield image_format.RULE, problem
+            yield from _of_container(one, seen, program)
             for problem in image_sizes.check(one, [sizes.get(id(it)) for it in one.image.below]):
                 yield image_sizes.RULE, problem
             for problem in one_filesystem.check(one, [seen.get(id(it)) for it in one.image.below]):
                 yield one_filesystem.RULE, problem
+
+
+def _of_container(
+    one: Position, seen: Mapping[int, Look], program: str
+) -> Iterator[tuple[Rule, Problem]]:
+    """What is wrong with the format above a quorum."""
+    found = container_look(one, seen, program)
+    if found is None:
+        return
+    if found.refused is not None:
+        for problem in image_format.check_container(one, found.refused):
+            yield image_format.RULE, problem
+    for name in (found.backing.full if found.backing is not None else None, found.data_file):
+        if name is not None:
+            for problem in image_backing.check_container(one, name):
+                yield image_backing.RULE, problem
 
 
 def _looks(asked: Sequence[Asked], progress: Callable[[str], None] | None) -> Mapping[Asked, Look]:

@@ -81,6 +81,13 @@ def command(
             show_default=False,
         ),
     ] = None,
+    blank: Annotated[
+        bool,
+        typer.Option(
+            "--blank",
+            help="Make missing members blank also where they would outvote those that are there.",
+        ),
+    ] = False,
     preallocation: Annotated[
         Preallocation, typer.Option("--preallocation", help="Take the space in advance.")
     ] = Preallocation.OFF,
@@ -124,6 +131,7 @@ def command(
         preallocation=preallocation.value,
         copy_from=copy_from,
         secrets=_secrets(secret or []),
+        blank=blank,
     )
     domain = one_domain(path, streams, Limits(depth=max_depth, size=max_size), "images", named=True)
     run = _Run(domain, streams, as_json=as_json)

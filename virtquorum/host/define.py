@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from virtquorum.errors import EditError, HostError, LoweredError, TranslationError
+from virtquorum.errors import EditError, HostError, TranslationError
 from virtquorum.host.change import Plan
 from virtquorum.host.definition import (
     Define,
@@ -19,6 +19,13 @@ from virtquorum.host.definition import (
     WriteFile,
 )
 from virtquorum.host.exchange import exchanges
+from virtquorum.host.existing import (
+    disks_before,
+    lost_with,
+    old_of,
+    running_notes,
+    text_of,
+)
 from virtquorum.host.kept import with_kept
 from virtquorum.host.noted import without_note
 from virtquorum.host.owner import qemu_owner
@@ -28,24 +35,23 @@ from virtquorum.host.sizes import quorum_size
 from virtquorum.host.taken import own_files
 from virtquorum.model.node import Node, node
 from virtquorum.qemu.provided import Provided
-from virtquorum.stock.lift import is_lowered, lift
+from virtquorum.stock.lift import lift
 from virtquorum.stock.lower import kept_files, with_lowerings
 from virtquorum.stock.lowering import lowerings
 from virtquorum.stock.place import behind
 from virtquorum.xml.layout import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from virtquorum.check.finding import Finding
     from virtquorum.host.change import Step
     from virtquorum.host.checks import CheckResult
     from virtquorum.host.domain import HostDomain
     from virtquorum.host.exchange import Exchange
+    from virtquorum.host.existing import Old
     from virtquorum.host.session import Host
-    from virtquorum.model.disk import Disk
     from virtquorum.stock.lowering import Lowering
-    from virtquorum.xml.document import Element
     from virtquorum.xml.domain import Domain
 
 __all__ = ["Definition", "InvalidError", "check_definition", "placeholder_files", "plan_definition"]
@@ -71,7 +77,7 @@ class Definition(Node):
     first definition gets a UUID as well, if it has none), and ``existing`` the
     domain whose definition it takes the place of.  ``lost`` are sentences on
     what goes with that or is unwise, and should be asked before: those of
-    ``exchanges``, the new members of disks that it has, among them.  ``notes``
+    ``exchanges``, the new images of disks that it has, among them.  ``notes``
     are worth knowing; ``findings`` are what the rules say that does not stop
     it.
     """
@@ -111,34 +117,42 @@ def plan_definition(
         raise EditError(f"{domain.name}: libvirt defines a <domain>, and this is a <{root.name}>")
     findings = () if checked else _findings(domain)
     new = lift(without_note(domain))
-    disks = [one for one in new.machine_disks if one.quorums]
-    if disks:
-        host.need_qemu()
-    existing = _existing(host, new)
-    old = existing.text(inactive=True) if existing is not None else None
-    uuid = existing.uuid if existing is not None else _text(root, "uuid") or str(uuid4())
-    given = provided or Provided(lookup=host.lookup)
-    known = {**placeholder_files(domain), **placeholder_files(old)}
-    files, others = own_files(host, new, uuid, known, directory) if disks else ({}, [])
-    made = lowerings(new, files=files, provided=with_kept(given, old) if old is not None else given)
+    old = old_of(host, new)
+    uuid = old.domain.uuid if old.domain is not None else text_of(root, "uuid") or str(uuid4())
+    known = {**placeholder_files(domain), **placeholder_files(old.document)}
+    files, others = _files(host, new, uuid, known, directory)
+    made = lowerings(new, files=files, provided=_provided(host, old, provided))
     lowered = with_lowerings(new, made)
-    steps, notes = _steps(host, new, lowered, uuid, made, existing, old)
+    steps, notes = _steps(host, new, lowered, uuid, made, old)
     name = new.domain_name or ""
-    exchanged = exchanges(host, _before(existing, old), disks)
-    active = existing is not None and existing.is_active
-    asked = [one.question(name, active=active) for one in exchanged]
+    exchanged = exchanges(host, disks_before(old), new.machine_disks)
     return Definition(
         domain=new,
         lowered=lowered,
         lowerings=tuple(made),
-        existing=existing,
-        lost=(*_lost(existing, old, new), *(one for one in asked if one is not None)),
+        existing=old.domain,
+        lost=(*lost_with(old, new), *_asked(exchanged, name, old)),
         exchanges=tuple(exchanged),
-        notes=(*others, *notes, *_running(existing)),
+        notes=(*others, *notes, *running_notes(old.domain)),
         findings=findings,
         plan=Plan(title=f"define '{name}'", domain=name, steps=tuple(steps)),
         host=host,
     )
+
+
+def _files(
+    host: Host, new: Domain, uuid: str, known: Mapping[str, str], directory: str | None
+) -> tuple[dict[str, str], list[str]]:
+    """The placeholders' files by their disks' targets, and what is worth knowing of them."""
+    if not any(one.quorums for one in new.machine_disks):
+        return {}, []
+    return own_files(host, new, uuid, known, directory)
+
+
+def _provided(host: Host, old: Old, provided: Provided | None) -> Provided:
+    """Where secrets are, also those that the old definition knows."""
+    given = provided or Provided(lookup=host.lookup)
+    return with_kept(given, old.document) if old.document is not None else given
 
 
 def check_definition(definition: Definition) -> list[CheckResult]:
@@ -152,8 +166,7 @@ def check_definition(definition: Definition) -> list[CheckResult]:
         return []
     host, existing = definition.host, definition.existing
     own = _opened(existing) if existing is not None and existing.is_active else set()
-    found = check_images(host.connection, definition.domain, definition.lowerings, own=own)
-    return [*found, *(note for one in definition.exchanges for note in one.notes())]
+    return check_images(host.connection, definition.domain, definition.lowerings, own=own)
 
 
 def _opened(domain: HostDomain) -> set[str]:
@@ -188,42 +201,21 @@ def _findings(domain: Domain) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def _existing(host: Host, domain: Domain) -> HostDomain | None:
-    """The domain whose definition is to change; raises HostError where libvirt would refuse it."""
-    name = domain.domain_name
-    if not name:
-        raise HostError(f"{domain.name}: the domain has no name; write <name>…</name>")
-    uuid = _text(domain.document.root, "uuid")
-    found = host.domain_of_definition(name, uuid)
-    if found is None:
-        return None
-    if found.name != name:
-        raise HostError(
-            f"{domain.name}: the UUID {found.uuid} is that of the domain '{found.name}', which "
-            f"libvirt does not rename so; 'virsh domrename {found.name} {name}' does, or leave "
-            "<uuid> out to define another domain"
-        )
-    if not uuid or found.uuid.replace("-", "") != uuid.replace("-", "").lower():
-        raise HostError(
-            f"{domain.name}: there is a domain '{name}' already, with the UUID {found.uuid}; to "
-            f"change it, write <uuid>{found.uuid}</uuid>, as 'virtquorum dumpxml {name}' has it"
-        )
-    return found
-
-
-def _text(root: Element, name: str) -> str:
-    return next((one.text.strip() for one in root.elements(name)), "")
-
-
 def _with_uuid(lowered: Domain, uuid: str) -> str:
     """The XML of a domain, without a declaration, and with a UUID."""
     document = lowered.document
     root, data = document.root, document.data
     behind_root = len(data) - root.stop
-    if not _text(root, "uuid"):
+    if not text_of(root, "uuid"):
         empty = [(one.start, one.stop, "") for one in root.elements("uuid")]
         data = joined(data, [behind(root.elements("name")[0], f"<uuid>{uuid}</uuid>"), *empty])
     return data[root.start : len(data) - behind_root].decode("utf-8")
+
+
+def _asked(exchanged: Sequence[Exchange], name: str, old: Old) -> Iterator[str]:
+    """What to ask because of images that are exchanged."""
+    for one in exchanged:
+        yield from one.questions(name, active=old.is_active)
 
 
 def _steps(
@@ -232,91 +224,58 @@ def _steps(
     lowered: Domain,
     uuid: str,
     made: Sequence[Lowering],
-    existing: HostDomain | None,
-    old: Domain | None,
+    old: Old,
 ) -> tuple[list[Step], list[str]]:
+    """The steps of a definition, and what is worth knowing of them."""
     placeholders = Placeholders(host)
-    kept_already = set(placeholder_files(old).values())
-    notes: list[str] = []
-    steps: list[Step] = []
-    for path, data in {path: data for one in made for path, data in one.built.files}.items():
-        steps.append(WriteFile(path, data, qemu_owner(host)))
-        if not host.is_local:
-            notes.append(f"'{path}' is written here, and QEMU reads it on '{host.name}'")
+    steps, notes = _files_steps(host, made)
+    for step, said in _placeholder_steps(host, placeholders, made, placeholder_files(old.document)):
+        steps.append(step)
+        notes += said
+    name = new.domain_name or ""
+    shown = shown_difference(old.domain, new)
+    is_there = old.domain is not None and old.domain.is_persistent
+    planned = old.document.text if is_there and old.document is not None else None
+    steps.append(Define(host, name, _with_uuid(lowered, uuid), uuid, planned, shown))
+    steps.append(VerifyDefinition(host, name, [one.disk for one in made]))
+    gone, kept = _without_use(old, lowered)
+    steps += [RemovePlaceholder(placeholders, path) for path in gone]
+    notes += [f"the placeholder '{path}' stays while the domain runs" for path in kept]
+    return steps, notes
+
+
+def _files_steps(host: Host, made: Sequence[Lowering]) -> tuple[list[Step], list[str]]:
+    """The files that QEMU reads beside the images are written first."""
+    files = {path: data for one in made for path, data in one.built.files}
+    steps: list[Step] = [WriteFile(path, data, qemu_owner(host)) for path, data in files.items()]
+    if host.is_local:
+        return steps, []
+    return steps, [
+        f"'{path}' is written here, and QEMU reads it on '{host.name}'" for path in files
+    ]
+
+
+def _placeholder_steps(
+    host: Host, placeholders: Placeholders, made: Sequence[Lowering], known: Mapping[str, str]
+) -> Iterator[tuple[Step, list[str]]]:
+    """The placeholder of each disk, and what is worth knowing of the disk."""
     for one in made:
-        notes += [f"disk '{one.disk.name}': {remark}" for remark in one.remarks]
+        notes = [f"disk '{one.disk.name}': {remark}" for remark in one.remarks]
         size = quorum_size(host, one.disk)
         if size is None:
             notes.append(
                 f"disk '{one.disk.name}': its size is not known here, so 'virsh domblkinfo' will "
                 "show another one; the guest sees the right one"
             )
-        steps.append(MakePlaceholder(placeholders, one.file, size, kept=one.file in kept_already))
-    name = new.domain_name or ""
-    shown = shown_difference(existing, new)
-    planned = (
-        old.text if existing is not None and existing.is_persistent and old is not None else None
-    )
-    steps.append(Define(host, name, _with_uuid(lowered, uuid), uuid, planned, shown))
-    steps.append(VerifyDefinition(host, name, [one.disk for one in made]))
-    gone, kept = _without_use(existing, old, lowered)
-    steps += [RemovePlaceholder(placeholders, path) for path in gone]
-    notes += [f"the placeholder '{path}' stays while the domain runs" for path in kept]
-    return steps, notes
+        kept = one.file in known.values()
+        yield MakePlaceholder(placeholders, one.file, size, kept=kept), notes
 
 
-def _without_use(
-    existing: HostDomain | None, old: Domain | None, lowered: Domain
-) -> tuple[list[str], list[str]]:
+def _without_use(old: Old, lowered: Domain) -> tuple[list[str], list[str]]:
     """The old placeholders that the new definition does not need: to remove, and still in use."""
     used = set(placeholder_files(lowered).values())
-    gone = [path for path in placeholder_files(old).values() if path not in used]
+    gone = [path for path in placeholder_files(old.document).values() if path not in used]
     live: set[str] = set()
-    if existing is not None and existing.is_active:
-        live = set(placeholder_files(existing.text()).values())
+    if old.domain is not None and old.domain.is_active:
+        live = set(placeholder_files(old.domain.text()).values())
     return [path for path in gone if path not in live], [path for path in gone if path in live]
-
-
-def _before(existing: HostDomain | None, old: Domain | None) -> list[Disk]:
-    """The disks whose members have the data: of the old definition, and of what runs."""
-    if existing is None or old is None:
-        return []
-    documents = [old, existing.text()] if existing.is_active else [old]
-    return [disk for one in documents for disk in lift(one, force=True).machine_disks]
-
-
-def _lost(existing: HostDomain | None, old: Domain | None, new: Domain) -> list[str]:
-    """What goes with the old definition and may be missed."""
-    if existing is None or old is None or not is_lowered(old):
-        return []
-    lost = []
-    try:
-        lifted = lift(old)
-    except LoweredError as error:
-        lost.append(f"the definition that is there was changed by hand, and that goes: {error}")
-        lifted = lift(old, force=True)
-    kept = {one.name for one in new.machine_disks if one.quorums}
-    lost += [
-        f"'{new.domain_name}' has the quorum disk '{one.name}' now, and not in the new definition; "
-        "its images stay"
-        for one in lifted.machine_disks
-        if one.quorums and one.name not in kept
-    ]
-    return lost
-
-
-def _running(existing: HostDomain | None) -> list[str]:
-    """What the new definition does not change at once."""
-    if existing is None:
-        return []
-    notes = []
-    if existing.is_active:
-        notes.append(
-            f"'{existing.name}' is {existing.state}: the change counts from its next start"
-        )
-    if existing.has_managed_save:
-        notes.append(
-            f"'{existing.name}' has a saved state, which its next start goes on from; "
-            f"'virsh managedsave-remove {existing.name}' throws it away"
-        )
-    return notes

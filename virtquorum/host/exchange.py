@@ -1,4 +1,4 @@
-"""Members that a new definition exchanges: nothing copies the disk's data to them.
+"""Images that a new definition exchanges: nothing copies the disk's data to them.
 
 ``virtquorum patch`` copies to a new member before it votes.  A definition
 only names it, and at the next start it votes with whatever it holds.
@@ -6,27 +6,18 @@ only names it, and at the next start it votes with whatever it holds.
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from virtquorum.check.finding import Severity
-from virtquorum.errors import HostError
-from virtquorum.host.checks.result import CheckResult
-from virtquorum.model.identity import identity
-from virtquorum.model.image import Image
+from virtquorum.host.composition import Images, said
+from virtquorum.host.exchange_above import above_exchanges
 from virtquorum.model.node import Node, node
-from virtquorum.model.sources.volume import VolumeSource
-from virtquorum.report.location import where
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from virtquorum.host.composition import Composition, Layer, Member
     from virtquorum.host.session import Host
     from virtquorum.model.disk import Disk
-    from virtquorum.model.image import AnySource
-
-    Members: TypeAlias = dict[Hashable, Image]
 
 __all__ = ["Exchange", "exchanges"]
 
@@ -39,184 +30,213 @@ class Exchange(Node):
     """The images that are to vote in a disk and did not before, as people name them.
 
     ``target`` is the disk's.  ``new`` are those that are there, or of which
-    nobody here can say, and ``absent`` (paths) those that are not.  ``gone``
-    are the members that vote no more, ``moved`` is whether none of their
-    images is there any more, and ``kept`` how many members stay.
+    nobody here can say, and ``absent`` those that are not.  ``altered`` are
+    members that are to be read otherwise, in another format or over another
+    chain, and how.  ``above`` are sentences on what is to stand above the
+    quorum and did not, or no more.  ``gone`` are the members that vote no
+    more, ``moved`` is whether none of their images is there any more, and
+    ``kept`` how many members stay.
     """
 
     target: str
     new: tuple[str, ...]
     absent: tuple[str, ...]
+    altered: tuple[str, ...]
+    above: tuple[str, ...]
     gone: tuple[str, ...]
     moved: bool
     kept: int
     was_stock: bool
 
-    def question(self, name: str, *, active: bool) -> str | None:
-        """What to ask before a domain is defined so, None where no new image is there.
+    def questions(self, name: str, *, active: bool) -> Iterator[str]:
+        """What to ask before a domain is defined so; there is always something.
 
         ``name`` is the domain's, ``active`` whether it runs.
         """
-        if not self.new:
-            return None
-        images, one = _listed(self.new), len(self.new) == 1
-        it, holds = ("it", "it holds") if one else ("them", "they hold")
-        if self.kept:
-            member, votes = ("member", "it votes") if one else ("members", "they vote")
+        options = "--live --config" if active else "--config"
+        if self.new:
+            yield self._of_new(name, options)
+        if self.absent:
+            yield self._of_absent(name, options)
+        for one in self.altered:
+            yield (
+                f"'{self.target}' would read {one}: from the next start on that member votes with "
+                "what it holds then; go on if it holds the disk's data so"
+            )
+        yield from self.above
+
+    def _of_new(self, name: str, options: str) -> str:
+        it, holds = ("it", "it holds") if len(self.new) == 1 else ("them", "they hold")
+        nothing = f"nothing copies the disk's data to {it}: from the next start on"
+        if self._stays:
             what = (
-                f"'{self.target}' would get the {member} {images}, which it did not have before, "
-                f"and nothing copies the disk's data to {it}: from the next start on {votes} with "
-                f"what {holds}"
+                f"{self._gets(self.new)}, and {nothing} "
+                f"{'it votes' if it == 'it' else 'they vote'} with what {holds}"
             )
         else:
-            what = (
-                f"'{self.target}' would have other members throughout, {images}, and nothing "
-                f"copies the disk's data to {it}: from the next start on the guest has what {holds}"
-            )
-        return f"{what}; {self._way(name, active=active)}; {self._right(holds)}"
+            what = f"{self._gets(self.new)}, and {nothing} the guest has what {holds}"
+        return f"{what}; {self._way(name, options)} copies it first; {self._right(holds)}"
 
-    def _way(self, name: str, *, active: bool) -> str:
-        options = "--live --config" if active else "--config"
-        if self.was_stock:
+    def _of_absent(self, name: str, options: str) -> str:
+        one = len(self.absent) == 1
+        are, they, them = ("is", "it votes", "it") if one else ("are", "they vote", "them")
+        blank = f"{they} against the others" if self._stays else "the guest has an empty disk"
+        way = self._way(name, f"--create {options}")
+        other = "" if self._stays else ", or if another disk is wanted"
+        gets = self._gets(self.absent) + (" and" if self._stays else ",")
+        return (
+            f"{gets} which {are} not there: made blank, {blank}; "
+            f"'virtquorum create --from MEMBER' makes {them} from a member that has the data, and "
+            f"{way} copies to {them} before {they}; go on if you bring the data there{other}"
+        )
+
+    @property
+    def _stays(self) -> bool:
+        """Whether anything that votes stays."""
+        return bool(self.kept or self.altered)
+
+    def _gets(self, images: Sequence[str]) -> str:
+        members = "member" if len(images) == 1 else "members"
+        if self._stays:
             return (
-                f"'virtquorum convert {name} {self.target} --members … {options}' copies it first"
+                f"'{self.target}' would get the {members} {_listed(images)}, which it did not "
+                "have before"
             )
-        way = f"{name} member {'replace' if self.gone else 'add'} {self.target} … {options}"
-        return f"'virtquorum patch {way}' copies it first"
+        return f"'{self.target}' would have other members throughout, {_listed(images)}"
+
+    def _way(self, name: str, options: str) -> str:
+        if self.was_stock:
+            return f"'virtquorum convert {name} {self.target} --members … {options}'"
+        does = "replace" if self.gone else "add"
+        return f"'virtquorum patch {name} member {does} {self.target} … {options}'"
 
     def _right(self, holds: str) -> str:
         if self.moved and len(self.gone) == len(self.new):
             was, them = ("is", "it was") if len(self.gone) == 1 else ("are", "they were")
             return f"{_listed(self.gone)} {was} not there any more: go on if {them} moved there"
-        other = "" if self.kept else ", or if another disk is wanted"
+        other = "" if self._stays else ", or if another disk is wanted"
         return f"go on if {holds} it already{other}"
 
-    def notes(self) -> Iterator[CheckResult]:
-        """What is worth knowing of new members that are yet to be made: blank, they would vote."""
-        for path in self.absent:
-            yield CheckResult(
-                severity=Severity.NOTE,
-                kind="missing",
-                disk=self.target,
-                path=path,
-                message="is a new member, and made blank it would vote against the others",
-                ways=(
-                    "make it a copy: 'virtquorum create --from MEMBER'",
-                    "make it, and let 'virtquorum patch' copy the disk to it, instead of this",
-                ),
-            )
+
+class _Before:
+    """What a disk was made of: as it runs, and as it is defined."""
+
+    def __init__(self) -> None:
+        self.members: list[Member] = []
+        self.aboves: list[tuple[Layer, ...]] = []
+
+    def add(self, found: Composition) -> None:
+        """Add what one document says; an image votes as often as in the one that has it more."""
+        left = [one.key for one in self.members]
+        for member in found.members:
+            if member.key in left:
+                left.remove(member.key)
+            else:
+                self.members.append(member)
+        self.aboves.append(found.above)
 
 
 def exchanges(host: Host, old: Sequence[Disk], new: Sequence[Disk]) -> list[Exchange]:
-    """The members that quorum disks get which they had not, by their disks.
+    """The images that quorum disks get which they had not, by their disks.
 
     A disk is the one with its target.  ``old`` may name a target twice: what
     runs, and what is defined.  A quorum of a quorum's counts as a part of it,
     and the image of a stock disk as one that votes alone.
     """
-    keys = _Keys(host)
-    before: dict[str | None, Members] = {}
+    images = Images(host)
+    before: dict[str | None, _Before] = {}
     for disk in old:
-        before.setdefault(disk.name, {}).update(keys.members(disk))
+        before.setdefault(disk.name, _Before()).add(images.composition(disk))
     quorums = {disk.name for disk in old if disk.quorums}
     found = (
-        _exchange(keys, disk, before, was_stock=disk.name not in quorums)
+        _exchange(images, disk, before, was_stock=disk.name not in quorums)
         for disk in new
-        if disk.quorums and before.get(disk.name)
+        if disk.quorums and disk.name in before and before[disk.name].members
     )
     return [one for one in found if one is not None]
 
 
 def _exchange(
-    keys: _Keys, disk: Disk, before: dict[str | None, Members], *, was_stock: bool
+    images: Images, disk: Disk, before: dict[str | None, _Before], *, was_stock: bool
 ) -> Exchange | None:
-    had, have = before[disk.name], keys.members(disk)
-    new = {key: image for key, image in have.items() if key not in had}
-    kept = len(have) - len(new)
-    if not new or (disk.device in _REMOVABLE and not kept):
+    had, now = before[disk.name], images.composition(disk)
+    pairs = _matched(had.members, now.members)
+    above = above_exchanges(images, disk, had.aboves, now.above) if not was_stock else []
+    if disk.device in _REMOVABLE and not pairs.kept:
         return None
-    gone = [image for key, image in had.items() if key not in have]
+    if not (pairs.new or pairs.altered or above):
+        return None
+    there = [one for one in pairs.new if images.may_be(one.image)]
+    places = {one.place for one in now.members}
+    gone = [one.image for one in pairs.gone if one.place not in places]
     return Exchange(
         target=disk.name or "",
-        new=tuple(
-            _said(image) + _from(key, before) for key, image in new.items() if keys.may_be(image)
-        ),
-        absent=tuple(str(where(one.source)) for one in new.values() if not keys.may_be(one)),
-        gone=tuple(_said(one) for one in gone),
-        moved=bool(gone) and not any(keys.may_be(one) for one in gone),
-        kept=kept,
+        new=tuple(said(one.image) + _origin(one, disk, now, before) for one in there),
+        absent=tuple(said(one.image) for one in pairs.new if one not in there),
+        altered=tuple(pairs.altered),
+        above=tuple(above),
+        gone=tuple(map(said, gone)),
+        moved=bool(gone) and not any(map(images.may_be, gone)),
+        kept=pairs.kept,
         was_stock=was_stock,
     )
 
 
-class _Keys:
-    """What tells images of a host from one another."""
+class _Pairs(NamedTuple):
+    """Old and new members held against each other."""
 
-    def __init__(self, host: Host) -> None:
-        self._here = host.is_local
-        self._lookup = host.lookup
-
-    def members(self, disk: Disk) -> Members:
-        """The images that vote in a disk, by their keys; what is a quorum itself is none.
-
-        Of a stock disk the one that it has, if any.
-        """
-        if not disk.quorums:
-            source = disk.image.source
-            return {self._key(disk.image): disk.image} if where(source) is not None else {}
-        return {
-            self._key(member): member
-            for quorum in disk.quorums
-            for member in quorum.members
-            if isinstance(member, Image) and member.source.type != "quorum"
-        }
-
-    def _key(self, image: Image) -> Hashable:
-        """The same for one image under two names; where nothing is known of it, what is written."""
-        source = self._resolved(image.source)
-        found = identity(source)
-        if found is None:
-            return source
-        file = self._file(str(found.key[1])) if found.local and self._here else found.key
-        return file, found.start, found.stop
-
-    def _resolved(self, source: AnySource) -> AnySource:
-        """What a volume is, where libvirt can say."""
-        if isinstance(source, VolumeSource) and self._lookup is not None:
-            with suppress(HostError):
-                return self._lookup.volume(source)
-        return source
-
-    @staticmethod
-    def _file(path: str) -> Hashable:
-        with suppress(OSError):
-            found = os.stat(path)
-            return (found.st_rdev,) if found.st_rdev else (found.st_dev, found.st_ino)
-        return os.path.realpath(path)
-
-    def may_be(self, image: Image) -> bool:
-        """Whether an image is there, as far as anybody here can say."""
-        found = identity(self._resolved(image.source))
-        if found is None or not found.local or not self._here:
-            return True
-        try:
-            os.stat(str(found.key[1]))
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except OSError:
-            return True
-        return True
+    kept: int
+    altered: list[str]
+    new: list[Member]
+    gone: list[Member]
 
 
-def _said(image: Image) -> str:
-    place = where(image.source)
-    return f"'{place}'" if place is not None else "an image without a place"
+def _matched(old: Sequence[Member], new: Sequence[Member]) -> _Pairs:
+    """Find each new member's old one: one that is written alike, else one that may be the same."""
+    left, rest = list(old), list(new)
+    for is_same in (_is_spelled_alike, _is_alike, _is_as):
+        for member in list(rest):
+            found = next((one for one in left if is_same(member, one)), None)
+            if found is not None:
+                _take(left, found)
+                _take(rest, member)
+    kept, altered = len(new) - len(rest), []
+    for member in list(rest):
+        found = next((one for one in left if one.place == member.place), None)
+        if found is not None:
+            _take(left, found)
+            _take(rest, member)
+            altered.append(f"the member {said(member.image)} {member.difference(found)}")
+    return _Pairs(kept, altered, rest, left)
 
 
-def _from(key: Hashable, before: dict[str | None, Members]) -> str:
-    """Where an image votes now, in another disk."""
-    other = next((name for name, members in before.items() if key in members), None)
-    return f" (of the disk '{other}' so far)" if other is not None else ""
+def _take(members: list[Member], member: Member) -> None:
+    """Remove this very member; others may equal it."""
+    del members[next(at for at, one in enumerate(members) if one is member)]
+
+
+def _is_spelled_alike(member: Member, other: Member) -> bool:
+    return _is_alike(member, other) and said(member.image) == said(other.image)
+
+
+def _is_alike(member: Member, other: Member) -> bool:
+    return member.key == other.key
+
+
+def _is_as(member: Member, other: Member) -> bool:
+    return member.difference(other) is None
+
+
+def _origin(member: Member, disk: Disk, now: Composition, before: dict[str | None, _Before]) -> str:
+    """Where an image votes now, in another disk, or as another member of this one."""
+    others = (one for one in now.members if one is not member)
+    twin = next((one for one in others if one.place == member.place), None)
+    if twin is not None:
+        return f" (the same image as the member {said(twin.image)})"
+    for name, other in before.items():
+        if name != disk.name and any(one.place == member.place for one in other.members):
+            return f" (of the disk '{name}' so far)"
+    return ""
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -53,14 +53,15 @@ def make(
     qemu_img: QemuImg,
     signals: Signals,
     progress: Callable[[Planned, int | None], None],
+    owner: tuple[int, int] | None = None,
 ) -> list[str]:
-    """Make the plan's images, each whole before it is seen at its place.
+    """Make the plan's images, each whole, and its ``owner``'s, before it is seen at its place.
 
     ``progress`` is told of each image, with whole percents while one is
     copied.  Returns the directories of its own that could not be removed.
     Raises ImageError or Interrupted; what was made is removed then.
     """
-    return _Maker(plan.images, qemu_img, signals, progress).make()
+    return _Maker(plan.images, qemu_img, signals, progress, Workplace(owner)).make()
 
 
 class _Maker:
@@ -70,12 +71,13 @@ class _Maker:
         qemu_img: QemuImg,
         signals: Signals,
         progress: Callable[[Planned, int | None], None],
+        workplace: Workplace,
     ) -> None:
         self.images = images
         self.qemu_img = qemu_img
         self.signals = signals
         self.progress = progress
-        self.workplace = Workplace()
+        self.workplace = workplace
         self.containers: dict[Group, str] = {}
 
     def make(self) -> list[str]:

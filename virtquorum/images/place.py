@@ -19,6 +19,7 @@ __all__ = ["Workplace"]
 
 #: What a new image's mode is; libvirt makes its volumes so.
 _MODE: Final = 0o600
+_OF_FOLDERS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _AT_FDCWD: Final = -100
 _RENAME_NOREPLACE: Final = 1
 #: What a file system without hard links says to one.
@@ -26,10 +27,19 @@ _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno
 
 
 class Workplace:
-    """The directories and files that one call makes; ``undo`` removes them, and nothing else."""
+    """The directories and files that one call makes; ``undo`` removes them, and nothing else.
 
-    def __init__(self) -> None:
+    ``owner`` is the user and the group (ids) that the files are for, None for
+    those who make them.  Whoever may write to a directory may put something
+    else in the place of ours there: so ours are held open, and what is in them
+    is reached by that.
+    """
+
+    def __init__(self, owner: tuple[int, int] | None = None) -> None:
+        self.owner = owner
         self._folders: dict[str, str] = {}
+        #: Our directories, open.
+        self._handles: dict[str, int] = {}
         self._made: list[tuple[str, int, int]] = []
 
     def temporary(self, path: str) -> str:
@@ -48,13 +58,20 @@ class Workplace:
     def _folder(self, directory: str) -> str:
         folder = os.path.join(directory, f".virtquorum-{token_hex(6)}")
         os.mkdir(folder, 0o700)
+        self._handles[folder] = os.open(folder, _OF_FOLDERS)
+        if os.fstat(self._handles[folder]).st_uid != os.geteuid():
+            raise OSError(errno.EPERM, "somebody else has put another directory in its place")
         return folder
 
     def put(self, path: str) -> None:
         """Bring a finished file to its place; raises FileExistsError if there is one by now."""
-        temporary = self.temporary(path)
-        handle = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        folder, base = os.path.split(self.temporary(path))
+        handle = os.open(
+            base, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self._handles[folder]
+        )
         try:
+            if self.owner is not None:
+                os.fchown(handle, *self.owner)
             with suppress(OSError):  # FAT, say, knows no such mode
                 os.fchmod(handle, _MODE)
             os.fsync(handle)  # a name without its data would be worse than no name
@@ -63,22 +80,28 @@ class Workplace:
             os.close(handle)
         # Noted before, so that it is undone whatever happens; only this very file is.
         self._made.append((path, status.st_dev, status.st_ino))
-        _bring(temporary, path)
+        _bring(self._handles[folder], base, path)
         _sync(os.path.dirname(path))
 
     def clear(self) -> list[str]:
         """Remove the directories of our own and what is in them; returns those that stayed."""
-        left = []
-        for folder in self._folders.values():
-            try:
-                for name in os.listdir(folder):
-                    with suppress(OSError):
-                        os.unlink(os.path.join(folder, name))
-                os.rmdir(folder)
-            except OSError:
-                left.append(folder)
+        left = [folder for folder in self._folders.values() if not self._removed(folder)]
+        for handle in self._handles.values():
+            os.close(handle)
         self._folders.clear()
+        self._handles.clear()
         return left
+
+    def _removed(self, folder: str) -> bool:
+        handle = self._handles[folder]
+        try:
+            for name in os.listdir(handle):
+                with suppress(OSError):
+                    os.unlink(name, dir_fd=handle)
+            os.rmdir(folder)
+        except OSError:
+            return False
+        return True
 
     def undo(self) -> list[str]:
         """Remove all that was made; returns what could not be removed."""
@@ -96,26 +119,26 @@ class Workplace:
         return left + self.clear()
 
 
-def _bring(temporary: str, path: str) -> None:
-    """Give a file a name that nobody has; raises OSError.
+def _bring(folder: int, base: str, path: str) -> None:
+    """Give a file of an open directory a name that nobody has; raises OSError.
 
     Where it can, the old name stays: so long, no other file has its inode.
     """
     try:
-        os.link(temporary, path, follow_symlinks=False)
+        os.link(base, path, src_dir_fd=folder, follow_symlinks=False)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        _rename_new(temporary, path)
+        _rename_new(folder, base, path)
 
 
-def _rename_new(old: str, new: str) -> None:
+def _rename_new(folder: int, old: str, new: str) -> None:
     """renameat2(2) with RENAME_NOREPLACE, which Python does not have; raises OSError."""
     call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if call is None:
         raise OSError(errno.ENOSYS, "the file system has no hard links", new)
     names = os.fsencode(old), os.fsencode(new)
-    if call(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_NOREPLACE):
+    if call(folder, names[0], _AT_FDCWD, names[1], _RENAME_NOREPLACE):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), new)
 

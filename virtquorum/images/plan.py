@@ -11,6 +11,7 @@ from virtquorum.images.formats import creatable
 from virtquorum.images.notes import notes_of
 from virtquorum.images.opened import encryption_of, graph, json_name, one_image
 from virtquorum.images.options import encryption_options
+from virtquorum.images.outvoting import outvoting
 from virtquorum.images.overlays import overlays_of
 from virtquorum.images.secrets import KeyFile, Secrets
 from virtquorum.images.sizes import Sizes
@@ -34,12 +35,16 @@ _LONGEST_NAME: Final = 1023
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
 class Request(Node):
-    """What was asked for; ``size`` in bytes, ``copy_from`` a member's name, place or path."""
+    """What was asked for; ``size`` in bytes, ``copy_from`` a member's name, place or path.
+
+    ``blank`` is whether blank members may outvote those that are there.
+    """
 
     size: int | None = None
     preallocation: str = "off"
     copy_from: str | None = None
     secrets: Secrets = Secrets({})
+    blank: bool = False
 
 
 @node(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
@@ -153,6 +158,8 @@ class _Planner:
                     self.problems.append(error)
         self._check_containers()
         images = tuple(made.values())
+        if not self.request.blank and not self.problems:
+            self.problems += outvoting(self.disks, self.every, images)
         return Plan(
             every=tuple(self.every), images=images, problems=tuple(_in_order(self.problems)),
             notes=tuple(notes_of(self.every, images, self.source, whole=not self.problems)),

@@ -13,11 +13,12 @@ from virtquorum.model.image import Image, Terminator
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from virtquorum.check.image_look import Backing, Look
+    from virtquorum.check.image_info import Backing
+    from virtquorum.check.image_look import Look
     from virtquorum.check.rule import Position
     from virtquorum.xml.document import Element
 
-__all__ = ["RULE", "check"]
+__all__ = ["RULE", "check", "check_container"]
 
 
 def check(position: Position, look: Look) -> Iterator[Problem]:
@@ -56,6 +57,18 @@ def check(position: Position, look: Look) -> Iterator[Problem]:
                 expected=_written(header),
                 severity=Severity.NOTE,
             )
+
+
+def check_container(position: Position, name: str) -> Iterator[Problem]:
+    """See RULE; ``name`` is a file that the header of the format above a quorum names."""
+    written = position.format_element
+    yield Problem(
+        written if written is not None else position.element,
+        f"the '{position.image.format}' that the members hold names the file '{name}' in its "
+        "header, of which the document cannot say anything",
+        attribute="type" if written is not None else None,
+        expected="a format above the quorum that stands alone ('qemu-img rebase', into a copy)",
+    )
 
 
 def _compared(path: str, header: Backing | None, below: Image, place: Element) -> Iterator[Problem]:
@@ -131,6 +144,9 @@ A relative name in a header is relative to the image; two names of one file are 
 A document that says nothing of the chain leaves it to the header. For a member of a quorum that is
 a note: what libvirt does not know of, it gives QEMU no access to. A header that does not name the
 *format* of the backing file is a warning: QEMU would guess it, and libvirt may refuse the disk.
+
+What the members of a quorum hold together, where a format lies above it, may name a file as well,
+and that one has no vote: QEMU opens it, and nothing in the document could name another one.
 
 Write the chain that the images have, or put the header right with `qemu-img rebase -u`. Only a
 backing image that is a file or block device is compared. This rule runs with `--check-images`.

@@ -20,6 +20,7 @@ from virtquorum.host.checks.in_use import Use, domains_in_use, use_results
 from virtquorum.host.checks.openings import Opening, openings
 from virtquorum.host.checks.process import QemuProcess, process_of, where
 from virtquorum.host.checks.result import CheckResult, refused
+from virtquorum.host.checks.twice import twice_results
 from virtquorum.host.checks.volumes import Volumes, remote_results
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def check_images(
     volumes = Volumes(connection, remote=not place.here)
     seen = contents(disks, volumes, here=place.here)
     results += seen.results
+    results += twice_results(disks, volumes, here=place.here)
     found = [*(one for lowering in lowerings for one in openings(lowering)), *seen.openings]
     if place.here:
         config = Configuration.of(configuration or place.configuration)

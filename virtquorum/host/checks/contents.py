@@ -10,10 +10,11 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from virtquorum.check.container import container_refused, is_mistaken
+from virtquorum.check.container import container_look, is_mistaken
 from virtquorum.check.finding import Severity
 from virtquorum.check.image_look import FORMATS, Asked, asked_of, look_at
 from virtquorum.check.rule import Position, positions
+from virtquorum.check.sharing import writable
 from virtquorum.host.checks.openings import Opening
 from virtquorum.host.checks.result import CheckResult
 from virtquorum.model.image import Image, Quorum
@@ -21,6 +22,7 @@ from virtquorum.model.image import Image, Quorum
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from virtquorum.check.image_info import Backing
     from virtquorum.check.image_look import Look
     from virtquorum.host.checks.volumes import Volumes
     from virtquorum.model.disk import Disk
@@ -45,16 +47,7 @@ def contents(disks: Sequence[Disk], volumes: Volumes, *, here: bool = True) -> C
     """Look into the images of disks, if they are ``here``; ``volumes`` tells of the others."""
     every = [one for disk in disks for one in positions(disk)]
     program = shutil.which("qemu-img") if here else None
-    results: list[CheckResult] = []
-    if here and program is None:
-        results.append(
-            CheckResult(
-                severity=Severity.WARNING,
-                kind="size",
-                message="qemu-img is not installed: formats and sizes of images were not looked at",
-                ways=("install the package qemu-utils (or qemu-img)",),
-            )
-        )
+    results = [_not_looked_into()] if here and program is None else []
     looks = _looks(every, program)
     openings: list[Opening] = []
     known: dict[int, int] = {}
@@ -76,8 +69,21 @@ def contents(disks: Sequence[Disk], volumes: Volumes, *, here: bool = True) -> C
     told = {one.path for one in sizes if one.kind == "format"}
     results = [one for one in results if one.kind != "format" or one.path not in told]
     if program is not None:
-        results += _containers(every, looks, program)
+        for found in _containers(every, looks, program):
+            if isinstance(found, Opening):
+                openings.append(found)
+            else:
+                results.append(found)
     return Contents([*results, *sizes], openings)
+
+
+def _not_looked_into() -> CheckResult:
+    return CheckResult(
+        severity=Severity.WARNING,
+        kind="size",
+        message="qemu-img is not installed: formats and sizes of images were not looked at",
+        ways=("install the package qemu-utils (or qemu-img)",),
+    )
 
 
 def _looks(every: Sequence[Position], program: str | None) -> dict[int, Look]:
@@ -128,9 +134,18 @@ def _result(
 
 
 def _below(one: Position, look: Look, program: str) -> Iterator[Opening]:
-    """The backing files that only headers name: QEMU opens them, for reading."""
-    seen: set[str] = set()
+    """What only the header of an image names, and QEMU opens."""
     backing = look.backing if one.image.backing is None else None
+    yield from _named(one, backing, look.data_file, program)
+
+
+def _named(
+    one: Position, backing: Backing | None, data_file: str | None, program: str
+) -> Iterator[Opening]:
+    """A data file, and backing files, which QEMU opens for reading, as deep as they go."""
+    if data_file is not None and data_file.startswith("/"):
+        yield Opening(one.disk.name, data_file, "file", "rw" if writable(one) else "r")
+    seen: set[str] = set()
     while backing is not None and backing.full.startswith("/") and len(seen) < _DEPTH:
         if backing.full in seen:
             return
@@ -138,27 +153,37 @@ def _below(one: Position, look: Look, program: str) -> Iterator[Opening]:
         yield Opening(one.disk.name, backing.full, "file", "r")
         if backing.format is None or not os.path.exists(backing.full):
             return
-        backing = look_at(Asked(backing.full, False, backing.format), program).backing
+        look = look_at(Asked(backing.full, False, backing.format), program)
+        if look.data_file is not None and look.data_file.startswith("/"):
+            yield Opening(one.disk.name, look.data_file, "file", "r")
+        backing = look.backing
 
 
 def _containers(
     every: Sequence[Position], looks: dict[int, Look], program: str
-) -> Iterator[CheckResult]:
-    """The formats above quorums that QEMU does not open."""
+) -> Iterator[CheckResult | Opening]:
+    """The formats above quorums that QEMU does not open, and what their headers name."""
     for one in every:
-        refused = container_refused(one, looks, program)
-        if refused is not None:
-            yield CheckResult(
-                severity=Severity.ERROR,
-                kind="format",
-                disk=one.disk.name,
-                message=f"what the members of the quorum hold cannot be opened as "
-                f"'{one.image.format}', the format above it: {refused}",
-                ways=(
-                    "write type='quorum' there, if the members hold the guest's disk itself",
-                    "look at how the members differ",
-                ),
-            )
+        found = container_look(one, looks, program)
+        if found is None:
+            continue
+        if found.refused is not None:
+            yield _refused(one, found.refused)
+        yield from _named(one, found.backing, found.data_file, program)
+
+
+def _refused(one: Position, why: str) -> CheckResult:
+    return CheckResult(
+        severity=Severity.ERROR,
+        kind="format",
+        disk=one.disk.name,
+        message=f"what the members of the quorum hold cannot be opened as "
+        f"'{one.image.format}', the format above it: {why}",
+        ways=(
+            "write type='quorum' there, if the members hold the guest's disk itself",
+            "look at how the members differ",
+        ),
+    )
 
 
 def _sizes(

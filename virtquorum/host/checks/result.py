@@ -18,7 +18,7 @@ __all__ = ["CheckResult", "Kind", "refused", "told"]
 
 Kind: TypeAlias = Literal[
     "missing", "access", "device", "format", "size", "in-use", "confined", "elsewhere",
-    "placeholder", "user",
+    "placeholder", "twice", "user",
 ]  # fmt: skip
 
 #: Stands for an image's path where that is what differs; no path has it.

@@ -38,6 +38,7 @@ class Volume(NamedTuple):
     uid: int | None = None
     gid: int | None = None
     mode: int | None = None
+    path: str | None = None
 
 
 class Volumes:
@@ -75,7 +76,8 @@ class Volumes:
             else:
                 pool = self._connection.storagePoolLookupByName(names[0])
                 found = pool.storageVolLookupByName(names[1])
-            return _described(int(found.info()[1]), found.XMLDesc())
+            volume = _described(int(found.info()[1]), found.XMLDesc())
+            return volume._replace(path=found.path())
 
 
 def _described(capacity: int, xml: str) -> Volume:
