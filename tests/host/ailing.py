@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -14,6 +16,7 @@ from virtquorum.host.change import Plan, apply
 from virtquorum.host.doctor import examine, treat
 from virtquorum.host.intent import Intention, MetadataIntent
 from virtquorum.host.nodes import point
+from virtquorum.host.patch.record import changed_record
 from virtquorum.host.session import Host
 from virtquorum.host.swap import Side, stand_in
 from virtquorum.qemu.graph import flat
@@ -23,7 +26,8 @@ from virtquorum.xml.record import NAMESPACE
 
 __all__ = [
     "at_placeholder", "at_stand_in", "close", "doctor", "exchange", "forget_record",
-    "interrupted", "kinds", "noted", "open_node", "run", "start_copy", "unseen", "use_node",
+    "interrupted", "kinds", "let_go", "noted", "open_node", "run", "start_copy", "unseen",
+    "use_node",
 ]  # fmt: skip
 
 
@@ -41,6 +45,19 @@ def close(connection: Any, name: str, *nodes: str) -> None:
     """Close nodes."""
     for node in nodes:
         run(connection, name, "blockdev-del", {"node-name": node})
+
+
+def let_go(connection: Any, name: str, alias: str, record: bool) -> None:
+    """Have QEMU let go of a disk, and end with all of libvirt before that hears of it.
+
+    Without ``record`` the disk is taken out of the record before.
+    """
+    domain = Host(connection).domain(name)
+    if not record:
+        kept = changed_record(domain.text(), alias.removeprefix("ua-vq-"), None)
+        domain.handle.setMetadata(2, kept, "virtquorum", NAMESPACE, 1)
+    domain.monitor.command("device_del", id=alias)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def use_node(connection: Any, name: str, node: str, folder: str) -> None:

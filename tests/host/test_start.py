@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +25,9 @@ from tests.host.quorum_domains import (
 )
 from tests.libvirts import Guest, asked, embed, missing_for_embed
 from tests.libvirts.domains import disk_content
+from virtquorum.host.intent import NAMESPACE
 from virtquorum.host.placeholders import SENTENCE
+from virtquorum.host.saved_header import ran_when_saved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
 
+UUID = "7f1d0f5e-5c0a-4a1e-8b1e-2f8f6b0c9a11"
 SCSI = "<controller type='scsi' model='virtio-scsi'/>"
 
 
@@ -207,12 +213,13 @@ def test_a_fault_at_any_call_leaves_it_off_or_running(bench: Embed) -> None:
         state = bench.call(asked.state, "web")
         if words == "done" or "the change is made" in words:
             assert state == "running"
+            live = bench.call(asked.xml, "web", False)
+            assert (NAMESPACE in live) is ("cannot take away the note" in words)
             bench.call(asked.destroy, "web")
         else:
             assert "injected" in words
             assert state == "shut off"
-        xml = bench.call(asked.xml, "web", True)
-        assert ("urn:virtquorum:change" in xml) is ("cannot take away the note" in words)
+        assert NAMESPACE not in bench.call(asked.xml, "web", True)
     assert words == "done"
     assert sum("all is as it was before" in one for one in said) >= 3
 
@@ -339,7 +346,7 @@ def plug(connection: Any, xml: str) -> None:
     from virtquorum.stock.lowering import lowerings
     from virtquorum.xml.domain import Domain
     from virtquorum.xml.format import format_disk
-    from virtquorum.xml.record import NAMESPACE
+    from virtquorum.xml.record import NAMESPACE as RECORD
 
     host = Host(connection)
     domain = host.domain("web")
@@ -352,7 +359,7 @@ def plug(connection: Any, xml: str) -> None:
     frontend = domain.monitor.needed_frontend(new.alias)
     domain.monitor.command("qom-set", path=frontend.path, property="drive", value=new.drive)
     record = record_text([old, new._replace(plugged=True)])
-    domain.handle.setMetadata(2, record, "vq", NAMESPACE, 1)
+    domain.handle.setMetadata(2, record, "vq", RECORD, 1)
 
 
 def test_a_saved_state_goes_on(bench: Embed) -> None:
@@ -368,6 +375,102 @@ def test_a_saved_state_goes_on(bench: Embed) -> None:
     assert bench.call(asked.state, "web") == "running"
     assert guest.read(DATA).first == DATA_TEXT[:16]
     assert bench.looked_up("web")["drives"] == {"ua-vq-vda": "vq-vda"}
+
+
+def test_a_saved_state_waits_until_its_disks_are_seen(bench: Embed) -> None:
+    """And goes on as it was when it was saved."""
+    path = web(bench, "web", quorum_disk("vda", members(bench, "web")), devices=SCSI)
+    assert virtquorum(bench, "define", path).code == 0
+    assert virtquorum(bench, "start", "web").code == 0
+    Guest(bench, "web").booted()
+    bench.virsh("managedsave", "web")
+    shown = virtquorum(bench, "start", "--dry-run", "web").out
+    calls = ["libvirt: start web --paused", "find the quorums", "libvirt: resume web"]
+    assert sorted(map(shown.index, calls)) == [shown.index(one) for one in calls]
+    found = bench.call(misled, True)
+    assert found == ["paused", "shut off", True], "it does not run before, and is saved again"
+    assert virtquorum(bench, "start", "web").out == "domain 'web' started\n"
+    assert bench.call(asked.state, "web") == "running"
+    bench.virsh("suspend", "web")
+    bench.virsh("managedsave", "web")
+    assert bench.call(misled, True) == ["paused", "shut off", False]
+    assert virtquorum(bench, "start", "web").out == "domain 'web' started, and paused\n"
+    assert bench.call(asked.state, "web") == "paused"
+    bench.virsh("resume", "web")
+    bench.virsh("managedsave", "web")
+    assert virtquorum(bench, "start", "--paused", "web").code == 0
+    assert bench.call(asked.state, "web") == "paused"
+
+
+def misled(connection: Any, is_known: bool) -> list[Any]:
+    """A start whose look fails: the state at that look, the one after, and how it is saved."""
+    from virtquorum.errors import HostError
+    from virtquorum.host.change import apply
+    from virtquorum.host.saved_header import ran_when_saved
+    from virtquorum.host.session import Host
+
+    start: Any = import_module("virtquorum.host.start")
+    domain = Host(connection).domain("web")
+    seen: list[Any] = []
+
+    def refused(found: Any) -> None:
+        seen.append(found.state)
+        raise HostError("the look fails")
+
+    kept, known = start.verify_drives, start.ran_when_saved
+    start.verify_drives = refused
+    start.ran_when_saved = ran_when_saved if is_known else lambda _: None
+    try:
+        with pytest.raises(HostError, match="the look fails; all is as it was before"):
+            apply(start.plan_start(domain))
+    finally:
+        start.verify_drives, start.ran_when_saved = kept, known
+    return [*seen, domain.state, ran_when_saved(domain)]
+
+
+def test_a_saved_state_that_nobody_here_may_read(bench: Embed) -> None:
+    """Only libvirt knows whether it ran, and lets it go on."""
+    path = web(bench, "web", quorum_disk("vda", members(bench, "web")), devices=SCSI)
+    assert virtquorum(bench, "define", path).code == 0
+    assert virtquorum(bench, "start", "web").code == 0
+    Guest(bench, "web").booted()
+    bench.virsh("managedsave", "web")
+    assert bench.call(misled, False) == ["running", "shut off", True]
+    bench.call(asked.start, "web")
+    bench.virsh("suspend", "web")
+    bench.virsh("managedsave", "web")
+    assert bench.call(misled, False) == ["paused", "shut off", False]
+
+
+def test_what_the_file_of_a_saved_state_says(tmp_path: Path) -> None:
+    folder = tmp_path / "lib" / "qemu" / "save"
+    folder.mkdir(parents=True)
+    xml = f"<domain><uuid>{UUID}</uuid></domain>".encode()
+
+    def saved(magic: bytes = b"LibvirtQemudSave", version: int = 2, ran: int = 1) -> bytes:
+        return struct.pack("=16sIII", magic, version, len(xml), ran).ljust(92, b"\0")
+
+    host: Any = SimpleNamespace(root=str(tmp_path), is_local=True, driver="QEMU")
+    domain: Any = SimpleNamespace(host=host, name="web", uuid=UUID)
+    file = folder / "web.save"
+    assert ran_when_saved(domain) is None
+    said = {
+        True: saved() + xml,
+        False: saved(ran=0) + xml,
+    }
+    for ran, data in said.items():
+        file.write_bytes(data)
+        assert ran_when_saved(domain) is ran
+    wrong = [
+        b"", saved()[:80], saved(b"LibvirtQemudPart") + xml, saved(version=3) + xml,
+        saved(ran=7) + xml, saved() + xml.replace(b"7f1d", b"8f1d"),
+    ]  # fmt: skip
+    for data in wrong:
+        file.write_bytes(data)
+        assert ran_when_saved(domain) is None, data
+    file.write_bytes(said[True])
+    host.is_local = False
+    assert ran_when_saved(domain) is None
 
 
 def test_a_saved_state_has_the_disks_that_were_plugged_in(bench: Embed) -> None:

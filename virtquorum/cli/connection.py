@@ -42,6 +42,7 @@ __all__ = [
     "refusing",
     "show_findings",
     "show_results",
+    "tell_kept",
     "tell_unfinished",
 ]
 
@@ -117,11 +118,24 @@ def tell_unfinished(
     is asked for otherwise.  With ``ends`` the guest is ended now.  Raises
     LibvirtError.
     """
-    from virtquorum.host.noted import noted
-
-    found = noted(text) if text is not None else domain.unfinished
+    found = domain.noted_in(text) if text is not None else domain.unfinished
     if found is not None and not found.is_ours:
         streams.note(f"{domain.where}: {found.ended if ends else found}")
+
+
+def tell_kept(domain: HostDomain, streams: Streams) -> None:
+    """Take the note of a start out of a definition whose guest ends; say if it stays there."""
+    from virtquorum.errors import LibvirtError
+    from virtquorum.host.start_note import clear_note
+
+    if domain.host.driver != "QEMU":
+        return
+    try:
+        stayed = clear_note(domain, live=False)
+    except LibvirtError as error:
+        stayed = f"the note of a start may be in its definition still: {error}"
+    if stayed is not None:
+        streams.note(stayed)
 
 
 def carried_out(plan: Plan, streams: Streams, *, dry_run: bool = False) -> int:

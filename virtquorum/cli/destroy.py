@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from virtquorum.cli.connection import Connect, DomainName, refusing, tell_unfinished
+from virtquorum.cli.connection import Connect, DomainName, refusing, tell_kept, tell_unfinished
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import HostError
 from virtquorum.host import connect as connected
@@ -50,6 +50,7 @@ def command(
             tell_unfinished(domain, streams, text, ends=True)
             files = live_placeholders(domain, text)
             destroy(domain, _GRACEFUL if graceful else 0)
+            tell_kept(domain, streams)
             for sentence in remove_placeholders(domain, files):
                 streams.note(sentence)
     streams.out.write(f"domain '{printable(domain.name)}' destroyed\n")

@@ -9,6 +9,7 @@ import typer
 from virtquorum.cli.inputs import MaxDepth, MaxSize
 from virtquorum.cli.stock import Diff, Write, put_out, whole_domain
 from virtquorum.cli.streams import Streams
+from virtquorum.host.noted import noted, without_note
 from virtquorum.stock.lift import is_lowered
 from virtquorum.stock.lift import lift as lifted
 from virtquorum.xml.document import DEFAULT_LIMITS, Limits
@@ -40,8 +41,9 @@ def command(
 
     The addresses that libvirt filled in come along, and what was changed of
     the placeholders' devices: a boot order, a serial. Whoever has changed by
-    hand what belongs to the lowering is told the rule that explains it. A
-    domain that is not lowered comes out as it is.
+    hand what belongs to the lowering is told the rule that explains it. The
+    note of a change that is not finished is left out. A domain that is not
+    lowered comes out as it is.
 
     \b
       virsh dumpxml web | virtquorum lift -
@@ -56,7 +58,9 @@ def command(
     domain = whole_domain(path, streams, limits, write=write, diff=diff)
     if not is_lowered(domain):
         streams.note("it is not lowered, so there is nothing to lift")
-    new = lifted(domain, force=force)
+    if (note := noted(domain)) is not None:
+        streams.note(f"left out: the note of {note.title}, which is a running guest's alone")
+    new = lifted(without_note(domain), force=force)
     for trouble in troubles(domain.document.root):
         place = f"{domain.name}:{trouble.element.line}:{trouble.element.column}"
         streams.note(f"{place}: dropped, since the record says otherwise: {trouble.message}")

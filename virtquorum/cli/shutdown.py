@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from virtquorum.cli.connection import Connect, DomainName, refusing, tell_unfinished
+from virtquorum.cli.connection import Connect, DomainName, refusing, tell_kept, tell_unfinished
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import HostError
 from virtquorum.host import connect as connected
@@ -86,6 +86,7 @@ def _shut_down(domain: HostDomain, flags: int, timeout: int, streams: Streams) -
     text = domain.text()
     tell_unfinished(domain, streams, text, ends=True)
     files = live_placeholders(domain, text)
+    tell_kept(domain, streams)
     with asking(domain.where):
         domain.handle.shutdownFlags(flags)
     shown = f"domain '{printable(domain.name)}'"

@@ -54,7 +54,7 @@ def command(
     with connected(connect) as host:
         domain = host.domain(name)
         with refusing(host, streams):
-            from virtquorum.host.start import plan_start
+            from virtquorum.host.start import leaves_paused, left_notes, plan_start
 
             plan = plan_start(domain, paused=paused)
             if not no_checks and _is_refused(domain, streams):
@@ -62,7 +62,9 @@ def command(
                 return Exit.FINDINGS
             code = carried_out(plan, streams, dry_run=dry_run)
         if not dry_run:
-            done = "started, and paused" if paused else "started"
+            for sentence in left_notes(plan):
+                streams.note(sentence)
+            done = "started, and paused" if leaves_paused(plan) else "started"
             streams.out.write(f"domain '{printable(domain.name)}' {done}\n")
     return code
 

@@ -132,7 +132,14 @@ class HostDomain:
     @property
     def unfinished(self) -> Noted | None:
         """The change that it has a note of, as ``virtquorum.host.noted`` finds it; None without."""
-        return noted(self.text())
+        return self.noted_in(self.text())
+
+    def noted_in(self, text: Domain) -> Noted | None:
+        """The same by its XML (libvirt's, of what runs), where that is at hand."""
+        found = noted(text)
+        if found is None or found.guest == "off" or not self.is_paused:
+            return found
+        return noted(text, is_paused=True)
 
     def quorum_disks(self, *, inactive: bool = False) -> list[Disk]:
         """Its disks with a quorum in them."""

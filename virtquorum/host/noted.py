@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from virtquorum.host.author import Author, this_process
-from virtquorum.host.intent import NAMESPACE
+from virtquorum.host.intent import NAMESPACE, START, VERSION
 from virtquorum.model.node import Node, node
 from virtquorum.stock.place import without
 from virtquorum.xml.document import Element
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from virtquorum.json_text import Json
     from virtquorum.xml.domain import Domain
 
-__all__ = ["Noted", "Progress", "noted", "without_note"]
+__all__ = ["Guest", "Noted", "Progress", "noted", "without_note"]
 
 #: Whether whoever made the change is at it still; 'unknown' where nobody here can tell.
 Progress: TypeAlias = Literal["under way", "cut short", "unknown"]
+#: The guest of a domain with a note; 'on' where it is not known whether it is paused.
+Guest: TypeAlias = Literal["off", "on", "paused"]
 
 _WHAT: Final = {
     "swap": "a change of the disk '{disk}'",
@@ -44,12 +46,27 @@ class Noted(Node):
     changed, None for a start or where that is not known.  ``kind`` is the
     note's word: 'swap', 'attach', 'detach', 'start', or one of a later
     version's.  ``by`` is the process that makes it (author.Author as text).
+    ``id`` is the number of the running domain that a start has started, '' in
+    the definition.  ``guest`` is what the domain did when it was looked at.
     """
 
     domain: str
     kind: str
     disk: str | None
     by: str
+    version: str = VERSION
+    id: str = ""
+    guest: Guest = "on"
+
+    @property
+    def is_start(self) -> bool:
+        """Whether it is the note of a start, as this version writes it."""
+        return (self.kind, self.version) == (START, VERSION)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this version knows what it says."""
+        return self.version == VERSION and self.kind in _WHAT
 
     @property
     def progress(self) -> Progress:
@@ -68,7 +85,7 @@ class Noted(Node):
     @property
     def title(self) -> str:
         """What it is: "a change of the disk 'vda'"."""
-        if self.kind not in _WHAT or (self.disk is None and self.kind != "start"):
+        if not self.is_known or (self.disk is None and not self.is_start):
             return "a change of its quorum disks"
         return _WHAT[self.kind].format(disk=self.disk, domain=self.domain)
 
@@ -86,8 +103,7 @@ class Noted(Node):
 
     def __str__(self) -> str:
         """What it is, how far, and the way out; in a sentence."""
-        end = "lets the guest run" if self.kind == "start" else "brings it to an end"
-        doctor = f"'virtquorum doctor {self.domain}' {end}"
+        doctor = f"'virtquorum doctor {self.domain}' {self._cure}"
         match self.progress:
             case "under way":
                 return self._so_far
@@ -97,12 +113,19 @@ class Noted(Node):
                 return f"{self._so_far}; if nobody is at it any more, {doctor}"
 
     @property
+    def _cure(self) -> str:
+        """What the doctor does about it; of a guest that is off or runs only a note is left."""
+        if not self.is_start:
+            return "brings it to an end"
+        return "sees to it" if self.guest == "paused" else "takes the note of it away"
+
+    @property
     def ended(self) -> str:
         """The same of a guest that is ended, or has been: its note goes with it."""
         return (
             f"{self._so_far}; it ends with the guest, and the definition has the disk as it was "
             f"or as it becomes: 'virtquorum doctor {self.domain}' looks what is left"
-            if self.kind != "start"
+            if not self.is_start
             else f"{self._so_far}; it ends with the guest"
         )
 
@@ -111,17 +134,26 @@ class Noted(Node):
         return {"kind": self.kind, "disk": self.disk, "progress": self.progress}
 
 
-def noted(text: Domain) -> Noted | None:
-    """The change that a domain's XML, as libvirt has it, holds the note of; None without one."""
+def noted(text: Domain, *, is_paused: bool = False) -> Noted | None:
+    """The change that a domain's XML, as libvirt has it, holds the note of; None without one.
+
+    ``is_paused`` is whether the domain is, which its XML does not say.
+    """
     element = _note(text)
     if element is None:
         return None
     words = element.attributes
+    guest: Guest = "off"
+    if "id" in text.document.root.attributes:
+        guest = "paused" if is_paused else "on"
     return Noted(
         domain=text.domain_name or "",
         kind=words.get("kind", ""),
         disk=_target(text, words),
         by=words.get("by", ""),
+        version=words.get("version", ""),
+        id=words.get("id", ""),
+        guest=guest,
     )
 
 

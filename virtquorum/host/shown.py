@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from virtquorum.host.definition import difference
+from virtquorum.host.noted import without_note
 from virtquorum.stock.lift import lift
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def shown_difference(existing: HostDomain | None, new: Domain) -> str:
     if existing is None:
         return ""
     # With secrets on both sides: one that is left out would be a difference.
-    old = lift(existing.text(inactive=True, secure=True), force=True)
+    old = lift(without_note(existing.text(inactive=True, secure=True)), force=True)
     found = difference(old.formatted().text, new.formatted().text, existing.name)
     return "\n".join(_SECRET.sub(_masked, line) for line in found.splitlines())
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from virtquorum.errors import HostError
 from virtquorum.host.change import Asked, Plan, Step
 from virtquorum.host.connection import asking
 from virtquorum.host.definition import MakePlaceholder
 from virtquorum.host.nodes import differences
+from virtquorum.host.noted import noted
 from virtquorum.host.placeholders import Placeholders
 from virtquorum.host.saved import LowerSavedState, saved_domain, saved_lowerings
+from virtquorum.host.saved_header import ran_when_saved
 from virtquorum.host.sizes import quorum_size
-from virtquorum.host.start_note import ForgetStart, NoteStart
+from virtquorum.host.start_note import (
+    ForgetEarlier,
+    ForgetStart,
+    NoteStart,
+    NoteStarted,
+    NoteStep,
+)
 from virtquorum.host.undefine import destroy, runs
 from virtquorum.qemu.graph import flat
 from virtquorum.stock.lift import lift
@@ -30,6 +38,8 @@ __all__ = [
     "Resume",
     "Start",
     "VerifyDrives",
+    "leaves_paused",
+    "left_notes",
     "lowerings_of",
     "need_off",
     "next_start",
@@ -39,14 +49,17 @@ __all__ = [
 
 #: VIR_DOMAIN_START_PAUSED
 _PAUSED = 1
+#: virDomainSaveRestoreFlags by whether the guest ran: it goes on so at its next start.
+_AS_SAVED: Final = {True: 2, False: 4, None: 0}
 
 
 def plan_start(domain: HostDomain, *, paused: bool = False) -> Plan:
     """Plan to start a domain that does not run.
 
     It starts paused, its quorum disks are looked up in QEMU, and only then the
-    guest runs; a note tells of that meanwhile.  Raises HostError for one that
-    runs, LoweredError where somebody has changed the lowered domain by hand.
+    guest runs; a note tells of that meanwhile, and that of an earlier start
+    goes.  Raises HostError for one that runs, LoweredError where somebody has
+    changed the lowered domain by hand.
     """
     need_off(domain)
     saved = domain.has_managed_save
@@ -61,17 +74,43 @@ def plan_start(domain: HostDomain, *, paused: bool = False) -> Plan:
         else:
             lift(lowered)  # raises for what was changed by hand
         steps += _placeholders(domain, record)
-    is_resumed = not paused and not saved
-    if record is not None and is_resumed:
-        steps.append(NoteStart(domain))
-    steps.append(Start(domain, saved=saved, paused=paused))
-    if record is not None:
-        steps.append(VerifyDrives(domain))
-    if is_resumed:
-        steps.append(Resume(domain))
-    if record is not None and is_resumed:
-        steps.append(ForgetStart(domain))
+    steps += _starting(domain, lowered, saved=saved, paused=paused, verified=record is not None)
     return Plan(title=f"start '{domain.name}'", domain=domain.name, steps=tuple(steps))
+
+
+def _starting(
+    domain: HostDomain, lowered: Domain, *, saved: bool, paused: bool, verified: bool
+) -> Iterator[Step]:
+    """Start it, look, and let the guest run; ``verified`` is whether there is anything to see."""
+    defined = noted(domain.text(inactive=True) if saved else lowered)
+    inherited = noted(lowered)
+    ran = ran_when_saved(domain) if saved else None
+    is_noted = verified and not paused and not saved
+    if is_noted:
+        yield NoteStart(domain)
+    elif defined is not None:
+        yield ForgetEarlier(domain)
+    yield Start(domain, saved=saved, paused=paused, ran=ran)
+    if is_noted:
+        yield NoteStarted(domain)
+    if verified:
+        yield VerifyDrives(domain)
+    if not paused and (not saved or ran):
+        yield Resume(domain)
+    if is_noted or (saved and inherited is not None and inherited.is_start):
+        yield ForgetStart(domain)
+
+
+def leaves_paused(plan: Plan) -> bool:
+    """Whether a start leaves the guest paused: it shall, or it was so when it was saved."""
+    starts = [one for one in plan.steps if isinstance(one, Start)]
+    return any(one.paused or (one.saved and one.ran is False) for one in starts)
+
+
+def left_notes(plan: Plan) -> list[str]:
+    """Sentences on notes that a start has met, once it is made, and left where they are."""
+    said = [one.stayed for one in plan.steps if isinstance(one, NoteStep)]
+    return list(dict.fromkeys(one for one in said if one is not None))
 
 
 def need_off(domain: HostDomain) -> None:
@@ -119,16 +158,21 @@ class _MakePlaceholder(MakePlaceholder):
 
 
 class Start(Step):
-    """Start a domain, paused; one with a saved state goes on as it was saved.
+    """Start a domain, paused.
 
-    The undo destroys it; with a saved state it is saved again.  A guest that
-    somebody else has started meanwhile is left alone.
+    A saved state of a guest that ran (``ran``) is paused as well, for Resume;
+    where that is not known (None) it goes on as it was saved.  The undo
+    destroys the domain; with a saved state it is saved again, as one that ran
+    if it was.  A guest that somebody else has started meanwhile is left alone.
     """
 
-    def __init__(self, domain: HostDomain, *, saved: bool, paused: bool) -> None:
+    def __init__(
+        self, domain: HostDomain, *, saved: bool, paused: bool, ran: bool | None = None
+    ) -> None:
         self.domain = domain
         self.saved = saved
         self.paused = paused
+        self.ran = ran
         self._is_started = False
         self._id: int | None = None
 
@@ -144,7 +188,7 @@ class Start(Step):
 
     @property
     def _flags(self) -> int:
-        return 0 if self.saved and not self.paused else _PAUSED
+        return 0 if self.saved and self.ran is None and not self.paused else _PAUSED
 
     def do(self, course: Course) -> None:
         """Start it; raises HostError where somebody else has done so, or has saved it."""
@@ -153,6 +197,8 @@ class Start(Step):
         if domain.has_managed_save != self.saved:
             has = "no saved state any more" if self.saved else "a saved state now"
             raise HostError(f"{domain.where} has {has}; try again")
+        if self.saved and ran_when_saved(domain) != self.ran:
+            raise HostError(f"{domain.where} has another saved state now; try again")
         with asking(domain.where):
             domain.handle.createWithFlags(self._flags)
             self._is_started = True
@@ -165,7 +211,7 @@ class Start(Step):
             return
         if self.saved:
             with asking(self.domain.where):
-                self.domain.handle.managedSave(0)
+                self.domain.handle.managedSave(_AS_SAVED[self.ran])
         else:
             destroy(self.domain)
 

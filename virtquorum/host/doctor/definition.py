@@ -198,6 +198,11 @@ def differing(view: View) -> Iterator[Ailment]:
             domain=view.name,
             message=f"the running domain has {disks} otherwise than its definition, which counts "
             "from the next start on",
-            cause="only one of the two was changed, with --live or with --config",
-            ways=(f"'virtquorum dumpxml {view.name}' and '--inactive' show them",),
+            cause="only one of the two was changed, with --live or with --config; or the quorum "
+            "was converted back, and stays one of a single member while the guest runs",
+            ways=(
+                "shut the guest down and start it, if its definition is as wanted: "
+                f"'virtquorum dumpxml --inactive {view.name} | virtquorum diff --live "
+                f"{view.name} -' shows how they differ",
+            ),
         )

@@ -10,6 +10,7 @@ from virtquorum.host.change import apply
 from virtquorum.host.doctor.definition import definition, differing, live_xml
 from virtquorum.host.doctor.files import orphans, placeholders, used_files
 from virtquorum.host.doctor.finding import Ailment
+from virtquorum.host.doctor.half_detached import half_detached
 from virtquorum.host.doctor.leftovers import leftovers
 from virtquorum.host.doctor.running import running_disks
 from virtquorum.host.doctor.starting import starting
@@ -193,6 +194,7 @@ def _running(view: View) -> Iterator[Ailment]:
     yield from said
     if view.is_readable and not any(one.kind == "no-record" for one in said):
         yield from running_disks(view)
+        yield from half_detached(view)
         yield from leftovers(view)
     yield from _paused(view)
 

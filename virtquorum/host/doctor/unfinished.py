@@ -10,7 +10,7 @@ from virtquorum.host.author import Author
 from virtquorum.host.change import Plan
 from virtquorum.host.doctor.finding import Ailment
 from virtquorum.host.doctor.redefine import redefined
-from virtquorum.host.intent import START, MetadataIntent
+from virtquorum.host.intent import MetadataIntent
 from virtquorum.host.mend import mend
 from virtquorum.host.noted import noted
 from virtquorum.host.patch.record import WriteRecord, written_record
@@ -50,7 +50,7 @@ def unfinished(view: View) -> Iterator[Ailment]:
 
     A start is none: see ``starting``.
     """
-    if view.live is not None and (note := noted(view.live)) is not None and note.kind == START:
+    if view.live is not None and (note := noted(view.live)) is not None and note.is_start:
         return
     intent = MetadataIntent(view.monitor)
     try:
