@@ -114,11 +114,11 @@ def _back(connection: Any, name: str, alias: str, old: Flat, new: Flat) -> None:
     if differences(monitor, alias, new):
         return
     names = {one["node-name"] for one in new}
-    close(monitor, [one for one in old if one["node-name"] not in names])
     with suppress(VirtquorumError):
         for one in list(monitor.nodes()):
             if one.startswith("vq-standin"):
                 monitor.command("blockdev-del", **{"node-name": one})
+    close(monitor, [one for one in old if one["node-name"] not in names])
     steps = plan_swap(monitor, alias, new, old, {"fill": False})
     apply(Plan(title="go back", domain=name, steps=steps))
 

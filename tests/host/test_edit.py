@@ -116,7 +116,7 @@ def test_text_that_is_no_xml_and_text_that_libvirt_refuses(bench: Embed) -> None
     )
     done = edit(bench, script, "--no-checks", input="y\ni\nn\n")
     assert done.code == 1
-    assert "web.xml:" in done.err
+    assert re.search(r"^virtquorum: /\S+/web-\w+\.xml:\d", done.err, re.MULTILINE)
     assert "libvirt says: " in done.err or "there is a domain 'web' already" in done.err
     kept(done).unlink()
     assert threshold(bench) == "2"
@@ -164,6 +164,15 @@ def test_editors_that_cannot_be(bench: Embed) -> None:
     assert virtquorum(bench, "edit", "-c", bench.uri, "none").code == 3
 
 
+def test_an_editor_that_takes_the_file_away(bench: Embed) -> None:
+    done = virtquorum(bench, "edit", "web", EDITOR="rm", VISUAL="")
+    assert (done.code, done.out) == (1, "")
+    assert re.fullmatch(
+        r"virtquorum: the editor has left no file \S+/web-\S+\.xml, so nothing was changed\n",
+        done.err,
+    )
+
+
 def test_an_editor_that_fails_keeps_what_it_wrote(bench: Embed) -> None:
     done = edit(bench, "open(sys.argv[1], 'w').write(text + '<!-- mine -->'); sys.exit(3)")
     assert (done.code, "ended with code 3" in done.err) == (1, True)
@@ -183,8 +192,9 @@ def test_secrets_are_options(bench: Embed) -> None:
     )
     words = ("edit", "--no-checks", "--tls-dir", "/etc/pki/mine", "--tls-secret", uuid, "--secret",
              f"{uuid}=file:{key}", "--secrets-dir", str(bench.folder))  # fmt: skip
-    done = edit(bench, script, *words[1:])
+    done = edit(bench, script, *words[1:], input="f\n")
     assert (done.code, done.out) == (0, EDITED), done.err
+    assert "web-0.raw' as 'luks', so far as 'raw': " in done.err
     assert str(key) in bench.call(asked.xml, "web", True)
 
 

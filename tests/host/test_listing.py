@@ -68,15 +68,15 @@ def test_the_table(bench: Embed) -> None:
     folder = bench.folder
     assert done.out == (
         f"Id  Name  State     Disk  Quorum  Members\n"
-        f"-   hand  shut off  vda   2 of 3  raw {folder}/hand-0.raw\n"
-        f"                                  raw {folder}/hand-1.raw\n"
-        f"                                  raw {folder}/hand-2.raw\n"
-        f"-   web   shut off  vda   2 of 3  raw {folder}/web-0.raw\n"
-        f"                                  raw {folder}/web-1.raw\n"
-        f"                                  raw {folder}/web-2.raw\n"
-        f"                    vdb   2 of 3  quorum 1 of 2\n"
-        f"                                  qcow2 /c\n"
-        f"                                  raw nbd://example.org:10809/far\n"
+        f"-   hand  shut off  vda   2 of 3  [0] raw {folder}/hand-0.raw\n"
+        f"                                  [1] raw {folder}/hand-1.raw\n"
+        f"                                  [2] raw {folder}/hand-2.raw\n"
+        f"-   web   shut off  vda   2 of 3  [0] raw {folder}/web-0.raw\n"
+        f"                                  [1] raw {folder}/web-1.raw\n"
+        f"                                  [2] raw {folder}/web-2.raw\n"
+        f"                    vdb   2 of 3  [0] quorum 1 of 2\n"
+        f"                                  [1] qcow2 /c\n"
+        f"                                  [2] raw nbd://example.org:10809/far\n"
     )
     assert done.err == (
         "virtquorum: note: domain 'hand': the placeholder of the quorum disk 'vda' has another "

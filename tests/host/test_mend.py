@@ -118,6 +118,9 @@ def test_an_image_that_is_gone_in_the_pause(booted: Booted) -> None:
     )
     assert mending == (
         f"between: cannot build the disk's graph anew: QEMU says to 'blockdev-add': {missing}; "
+        "bring that image itself back, or put a copy of a good member in its place (a blank one "
+        f"would be a bad member); or end what runs ('virtquorum destroy {booted.name}'), replace "
+        f"the member in the definition, and 'virtquorum start {booted.name}'; "
         f"what was mended stays so, and the rest can be tried again{left}"
     )
     for key in ("between", "after"):

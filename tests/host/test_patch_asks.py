@@ -13,7 +13,7 @@ import pytest
 from tests.host import patching
 from tests.host.patching import Web
 from tests.host.quorum_domains import DATA_TEXT, quorum_disk, virtquorum
-from tests.libvirts import CallError, asked, embed, missing_for_embed
+from tests.libvirts import CallError, Guest, asked, embed, missing_for_embed
 from tests.libvirts.bench import until
 from tests.libvirts.domains import disk_content, guest_xml
 from virtquorum.model.image import Image, Quorum
@@ -213,13 +213,18 @@ def test_a_member_with_the_node_name_of_the_one_that_it_replaces(bench: Embed) -
     disk = quorum_disk("vda", images).replace(plain, named, 1)
     bench.call(patching.run, guest_xml(bench, "far", disk))
     file = bench.folder / "far.xml"
-    file.write_text(
-        f"{named}<format type='raw'/><source file='{bench.image('far-new')}'/></backingStore>"
-    )
+    new = bench.image("far-new")
+    file.write_text(f"{named}<format type='raw'/><source file='{new}'/></backingStore>")
     done = virtquorum(bench, "patch", "far", "member", "replace", "vda", "far", file,
                       "--live", "--config")  # fmt: skip
-    assert done.code == 1
-    assert "the new member's node would be called 'far', as one is that is open" in done.err
+    assert done.code == 0, done.err
+    assert new.read_bytes() == images[1].read_bytes()
+    guest = Guest(bench, "far")
+    guest.booted()
+    assert guest.write(31, 0x5A) == 0
+    written = [one.read_bytes()[31 * 512 : 31 * 512 + 1] for one in (new, images[0])]
+    assert written == [b"Z", b"\0"]
+    assert virtquorum(bench, "doctor", "far").code == 0
     bench.call(asked.destroy, "far")
 
 

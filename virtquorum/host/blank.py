@@ -39,7 +39,8 @@ class MakeImages(Step):
         provided: Provided | None = None,
     ) -> None:
         """Plan it; raises ImageError for an image that cannot be made."""
-        request = Request(size=size, secrets=_secrets(provided))
+        # Whoever plans this copies to them, or has refused to make them beside others.
+        request = Request(size=size, secrets=_secrets(provided), blank=True)
         with Signals() as signals:
             program = QemuImg(find_qemu_img(), signals)
             self.plan = plan_images([disk], request, program, document.machine_disks)
@@ -67,13 +68,10 @@ class MakeImages(Step):
         """Make them, for QEMU's user; raises ImageError or Interrupted, and leaves none then."""
         with Signals() as signals:
             program = QemuImg(find_qemu_img(), signals)
-            make(self.plan, program, signals, lambda _image, _percent: None)
+            make(self.plan, program, signals, lambda _image, _percent: None, self.owner)
         for path in self.paths:
-            status = os.stat(path)
+            status = os.lstat(path)
             self._made.append((path, status.st_dev, status.st_ino))
-        if self.owner is not None:
-            for path in self.paths:
-                os.chown(path, *self.owner)
 
     def undo(self) -> None:
         """Remove those that were made, and no other that may be there."""

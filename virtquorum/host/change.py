@@ -267,6 +267,8 @@ class ChangeError(HostError):
                 text = f"cannot {self.step}: {what}; its QEMU has ended, the rest is as before"
             case "old":
                 text = f"cannot {self.step}: {what}; all is as it was before"
+            case "new" if isinstance(self.cause, StaysError):
+                text = f"the change is made, but {what}"
             case "new":
                 text = f"the change is made, but cannot {self.step}: {what}; {doctor}"
             case "between" if isinstance(self.trouble, StaysError):

@@ -58,11 +58,13 @@ class Difference(Node):
     leftover: tuple[Any, ...]
 
     @classmethod
-    def of(cls, old: Iterable[Options], new: Iterable[Options]) -> Difference:
-        """Compare two flat lists."""
+    def of(
+        cls, old: Iterable[Options], new: Iterable[Options], anew: Collection[str] = ()
+    ) -> Difference:
+        """Compare two flat lists; nodes ``anew`` are closed and opened though they are equal."""
         before = {name_of(one): one for one in old}
         after = {name_of(one): one for one in new}
-        kept = _kept(before, after)
+        kept = _kept({name: one for name, one in before.items() if name not in anew}, after)
         gone = {name: one for name, one in before.items() if name not in kept}
         added = {name: one for name, one in after.items() if name not in kept}
         # QEMU locks an image that is written to: it cannot be open twice.

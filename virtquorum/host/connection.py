@@ -7,6 +7,7 @@ so it is imported here when somebody connects, and nowhere else.
 from __future__ import annotations
 
 import errno
+import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,8 +58,7 @@ def connected(uri: str | None) -> Iterator[Any]:
     """
     libvirt = _libvirt()
     libvirt.registerErrorHandler(_silence, None)
-    where = f"the connection '{uri}'" if uri else "the connection to libvirt"
-    with asking(where, errnos=_ERRNOS if _is_here(uri) else {}):
+    with asking(_called(uri), errnos=_ERRNOS if _is_here(uri) else {}):
         connection = libvirt.open(uri)
     try:
         yield connection
@@ -93,6 +93,16 @@ def asking(
         ) from None
     except ValueError:  # no C string: a NUL, or half of a surrogate pair
         raise HostError(f"{what or 'libvirt'}: no name in libvirt holds such characters") from None
+
+
+def _called(uri: str | None) -> str:
+    """A connection, for messages."""
+    if uri:
+        return f"the connection '{uri}'"
+    given = os.environ.get("LIBVIRT_DEFAULT_URI")
+    return (
+        f"the connection '{given}' (LIBVIRT_DEFAULT_URI)" if given else "the connection to libvirt"
+    )
 
 
 def _is_here(uri: str | None) -> bool:

@@ -5,6 +5,10 @@ been voted on, and comes again to what the guest writes meanwhile.  When all is
 equal it is 'ready'; then the guest is paused, the rest is copied and the job
 is ended, and the members hold what the disk holds.
 
+When such a job ends, for whatever reason, QEMU takes for a moment the disk's
+right to write away, and opens the disk's images anew by their names; so they
+are held before.
+
 There can be one such job for a disk.  Several new members are filled together
 through a quorum over them that asks for all of them.
 """
@@ -16,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from virtquorum.errors import HostError
 from virtquorum.host.change import MonitorCommand, Text
-from virtquorum.host.compare import key_of, name_of
+from virtquorum.host.compare import key_of, name_of, stand_in_name
+from virtquorum.host.hold import hold, holds, let_go
 from virtquorum.host.live import LiveStep
 from virtquorum.host.monitor import wait_until
 from virtquorum.host.nodes import close
@@ -30,14 +35,51 @@ if TYPE_CHECKING:
     from virtquorum.host.monitor import Monitor
     from virtquorum.json_text import Json
 
-__all__ = ["EndCopy", "StartCopy", "end", "job_of", "spread_of"]
+__all__ = ["EndCopy", "HoldImages", "StartCopy", "end", "job_of", "spread_of"]
 
-#: Seconds that QEMU may take to end a job.
+#: Seconds that QEMU may take to end a job while the guest runs, and while it is paused for that.
 _ENDING: Final = 60.0
+_PAUSE: Final = 5.0
+#: Bytes that may be left to be copied while the guest is paused, if the job was ready once.
+_NOTHING_MUCH: Final = 1 << 20
 #: Bytes that may be left to be copied while the guest is paused, if the job has been so near to
 #: its end for so many seconds, and the guest has always written more.
 _LITTLE: Final = 32 << 20
 _PATIENCE: Final = 10.0
+
+
+class _SlowError(HostError):
+    """A job has not ended in the time that it was given."""
+
+
+class HoldImages(LiveStep):
+    """Hold the images of a graph, so that QEMU opens none of them anew, until it is pointed away.
+
+    ``nodes`` is the flat list that the disk has.
+    """
+
+    words = "keep the disk's images open"
+
+    def __init__(self, monitor: Monitor, alias: str, nodes: Sequence[Options]) -> None:
+        super().__init__(monitor)
+        self.alias = alias
+        self.nodes = nodes
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The commands."""
+        return tuple(
+            MonitorCommand(command=command("blockdev-add", one))
+            for one in holds(self.alias, self.nodes)
+        )
+
+    def do(self, course: Course) -> None:
+        """Hold those that are written to."""
+        hold(self.monitor, self.alias, self.nodes)
+
+    def bring_back(self) -> None:
+        """Let go of them."""
+        let_go(self.monitor, stand_in_name(self.alias))
 
 
 class StartCopy(LiveStep):
@@ -102,9 +144,9 @@ class StartCopy(LiveStep):
             self._near = None
         elif self._near is None:
             self._near = time.monotonic()
-        return bool(job["status"] == "ready") or (
-            self._near is not None and time.monotonic() - self._near > _PATIENCE
-        )
+        if job["status"] == "ready" and total - done <= _NOTHING_MUCH:
+            return True
+        return self._near is not None and time.monotonic() - self._near > _PATIENCE
 
     def bring_back(self) -> None:
         """End the job; what it has written stays in images that nobody votes with."""
@@ -132,32 +174,44 @@ class EndCopy(LiveStep):
         )
 
     def do(self, course: Course) -> None:
-        """End it; raises HostError if not all has been copied."""
-        if not wait_until(self._is_ready, _ENDING):
-            raise HostError(
-                f"domain '{self.monitor.name}': the copy is not equal, though the guest is paused"
-            )
-        error = end(self.monitor, self.copy.job, force=False)
+        """End it; raises HostError if not all has been copied in a time that a guest can bear."""
+        begin = time.monotonic()
+        if not wait_until(self._is_ready, _PAUSE):
+            raise self._late()
+        left = max(begin + _PAUSE - time.monotonic(), 0)
+        try:
+            error = end(self.monitor, self.copy.job, force=False, seconds=left)
+        except _SlowError:
+            raise self._late() from None
         if error is not None:
             raise _failed(self.monitor, error)
         close(self.monitor, self.copy._spread)
+
+    def _late(self) -> HostError:
+        return HostError(
+            f"domain '{self.monitor.name}': the new members were not equal to the disk within "
+            f"{_PAUSE:g} seconds in which the guest was paused: they are slow, or it writes much; "
+            "try again when it writes less, choose a faster place for them, or shut the guest down "
+            "and change the definition (--config)"
+        )
 
     def _is_ready(self) -> bool:
         return bool(_running(self.monitor, self.copy.job)["status"] == "ready")
 
 
-def end(monitor: Monitor, job: str, *, force: bool) -> str | None:
+def end(monitor: Monitor, job: str, *, force: bool, seconds: float = _ENDING) -> str | None:
     """End a job if it is there; what went wrong with it, in QEMU's words.
 
-    Without ``force`` a job that is ready makes all equal first.
+    Without ``force`` a job that is ready makes all equal first.  Raises
+    HostError for one that has not ended after so many ``seconds``.
     """
     found = monitor.jobs().get(job)
     if found is None:
         return None
     if found["status"] not in ("concluded", "aborting"):
         monitor.command("block-job-cancel", device=job, force=force)
-    if not wait_until(lambda: _is_concluded(monitor, job), _ENDING):
-        raise HostError(f"domain '{monitor.name}': the job '{job}' does not end")
+    if not wait_until(lambda: _is_concluded(monitor, job), seconds):
+        raise _SlowError(f"domain '{monitor.name}': the job '{job}' does not end")
     error = monitor.jobs()[job].get("error")
     monitor.command("job-dismiss", id=job)
     return None if error is None else str(error)

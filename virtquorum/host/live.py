@@ -162,7 +162,7 @@ class Write(LiveStep):
         self.intention = Intention.of(kind, alias, ran=False, old=old, new=new)
         #: What else changes, for whoever finds the note: see Intention.
         self.more: dict[str, Json] = {}
-        self.checks: list[Callable[[], None]] = []
+        self.checks: list[Callable[[], object]] = []
         self._is_ours = False
         self._is_alone = False
 

@@ -14,20 +14,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from virtquorum.errors import HostError
 from virtquorum.host.author import this_process
-from virtquorum.host.change import Asked, StaysError, Text
-from virtquorum.host.compare import children_of, edges, name_of, stand_in_name
+from virtquorum.host.build_anew import MendingStep, Rebuild, close_all, names_of
+from virtquorum.host.compare import name_of, stand_in_name
 from virtquorum.host.copy import end, job_of, spread_of
-from virtquorum.host.live import BEGINNING, Clear, LiveStep, is_running, left_paused
-from virtquorum.host.nodes import close_node, differences, nosave_name, point, size_of
-from virtquorum.host.places import node_differences
+from virtquorum.host.live import BEGINNING, Clear, LiveStep, is_running
+from virtquorum.host.nodes import differences, nosave_name
 from virtquorum.host.plug import ask_out, see_gone
-from virtquorum.host.swap import stand_in
 from virtquorum.model.node import Node, node
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from virtquorum.host.change import Action, Course, Step
+    from virtquorum.host.change import Course, Step
     from virtquorum.host.compare import Options
     from virtquorum.host.intent import Intent, Intention
     from virtquorum.host.monitor import Monitor
@@ -85,7 +81,7 @@ def mending_steps(
     steps: list[Step] = [_Job(monitor, intention)]
     gone: list[Step] = []
     if wanted and differences(monitor, intention.alias, wanted):
-        steps.append(_Rebuild(monitor, intention, wanted))
+        steps.append(Rebuild(monitor, intention, wanted))
     if not wanted and intention.alias in monitor.devices():
         steps.append(_TakeOut(monitor, intention))
         gone.append(_Gone(monitor, intention))
@@ -120,23 +116,7 @@ def _is_open(monitor: Monitor, new: Sequence[Options]) -> bool:
     return all(name_of(one) in there for one in new) and new[-1].get("read-only") is not True
 
 
-class _MendingStep(LiveStep):
-    """A step that is not undone: what it has mended stays mended, and it can be begun again."""
-
-    def __init__(self, monitor: Monitor, intention: Intention) -> None:
-        super().__init__(monitor)
-        self.intention = intention
-
-    def bring_back(self) -> None:
-        """Say that it is not as before."""
-        raise StaysError("what was mended stays so, and the rest can be tried again")
-
-    def aftermath(self) -> str | None:
-        """Whether the guest is paused still, and what its disk is at."""
-        return left_paused(self.monitor, self.intention.alias, ran=self.intention.ran)
-
-
-class _Claim(_MendingStep):
+class _Claim(MendingStep):
     """Write down that it is this process that is at it now."""
 
     words = "write down who mends it"
@@ -158,7 +138,7 @@ class _Claim(_MendingStep):
         """Nothing: the change is the same."""
 
 
-class _Job(_MendingStep):
+class _Job(MendingStep):
     """End the copying, if it goes on."""
 
     words = "end what is still being copied"
@@ -171,80 +151,7 @@ class _Job(_MendingStep):
         """Nothing: without its change the job was of no use."""
 
 
-class _Rebuild(_MendingStep):
-    """Build a graph below the disk anew, of what there is of it and what there is not."""
-
-    words = "build the disk's graph anew"
-    pauses = True
-
-    def __init__(self, monitor: Monitor, intention: Intention, wanted: Sequence[Options]) -> None:
-        super().__init__(monitor, intention)
-        self.wanted = wanted
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """What is done."""
-        return (
-            Asked(call=f"suspend {self.monitor.name}"),
-            Text(text=f"qemu: blockdev-del, blockdev-add, qom-set: {name_of(self.wanted[-1])}"),
-        )
-
-    def do(self, course: Course) -> None:
-        """Pause the guest, point its disk at the stand-in, and build; raises HostError.
-
-        A guest that was paused for it runs again if its disk has still what it had.
-        """
-        monitor, alias = self.monitor, self.intention.alias
-        if not differences(monitor, alias, self.wanted):
-            return  # with the job went what was in the way
-        before = monitor.needed_frontend(alias).node
-        ran = is_running(monitor)
-        if ran:
-            monitor.asked("suspend", monitor.domain.suspend)
-        try:
-            self._build()
-        except HostError:
-            if ran and before is not None and before in monitor.nodes():
-                point(monitor, alias, before)
-                monitor.asked("resume", monitor.domain.resume)
-            raise
-
-    def _build(self) -> None:
-        monitor, alias = self.monitor, self.intention.alias
-        frontend = monitor.needed_frontend(alias)
-        if frontend.node is not None and self.intention.kind == "swap":
-            size = size_of(monitor.nodes(), frontend.node, monitor.name)
-            between = stand_in(alias, size)
-            if name_of(between) not in monitor.nodes():
-                monitor.command("blockdev-add", **between)
-            point(monitor, alias, name_of(between))
-            wrong = {*(self.intention.known.get("closed") or []), spread_of(alias)}
-            close_all(monitor, (_names(self.intention) - self._sound(wrong)) | wrong)
-        there = monitor.nodes()
-        for one in self.wanted:
-            if name_of(one) not in there:
-                monitor.command("blockdev-add", **one)
-        point(monitor, alias, name_of(self.wanted[-1]))
-        if found := differences(monitor, alias, self.wanted):
-            raise HostError(f"domain '{monitor.name}': {'; '.join(found)}")
-
-    def _sound(self, wrong: Collection[str]) -> set[str]:
-        """The nodes of the graph that can stay open: what is closed may not open again."""
-        graphs = [one for graph in self.intention.graphs for one in graph or []]
-        others = {name_of(one) for one in graphs if one not in self.wanted}
-        there, seen = self.monitor.nodes(), self.monitor.edges()
-        sound: set[str] = set()
-        for one in self.wanted:  # those below come first
-            name = name_of(one)
-            is_there = name in there and not node_differences(one, there[name])
-            if not is_there or name in others or name in wrong:
-                continue
-            if sound.issuperset(children_of(one)) and edges([one]) <= seen:
-                sound.add(name)
-        return sound
-
-
-class _TakeOut(_MendingStep):
+class _TakeOut(MendingStep):
     """Ask the guest for a disk that was plugged in, and whose quorum there is not."""
 
     words = "take the empty disk out of the guest"
@@ -255,7 +162,7 @@ class _TakeOut(_MendingStep):
             ask_out(self.monitor, self.intention.alias)
 
 
-class _Gone(_MendingStep):
+class _Gone(MendingStep):
     """Wait until the guest has let go of it."""
 
     words = "wait until the guest has let go of the empty disk"
@@ -282,7 +189,7 @@ class _Resume(LiveStep):
             self.monitor.asked("resume", self.monitor.domain.resume)
 
 
-class _Tidy(_MendingStep):
+class _Tidy(MendingStep):
     """Close what belongs to neither the disk as it is nor another."""
 
     words = "close what the change has left"
@@ -303,7 +210,7 @@ class _Tidy(_MendingStep):
         needed = {name_of(one) for one in self.wanted}
         alias = self.intention.alias
         brief = {BEGINNING, stand_in_name(alias), spread_of(alias)}
-        names = _names(self.intention) | brief | self._saving()
+        names = names_of(self.intention) | brief | self._saving()
         close_all(self.monitor, names - needed)
 
     def _saving(self) -> set[str]:
@@ -324,21 +231,3 @@ def _forbidden(record: str | None) -> set[str]:
     found = Document.from_text(record, "the record").root.elements()
     said = [one.attributes for one in found]
     return {nosave_name(one["drive"]) for one in said if one.get("plugged") == "yes"}
-
-
-def _names(intention: Intention) -> set[str]:
-    """The nodes of both graphs."""
-    return {name_of(one) for graph in intention.graphs for one in graph or []}
-
-
-def close_all(monitor: Monitor, names: Collection[str]) -> None:
-    """Close nodes, those above before those below, if they are open."""
-    left = monitor.nodes().keys() & names
-    while left:
-        below = {child for parent, _, child in monitor.edges() if parent in left}
-        tops = left - below
-        if not tops:
-            raise HostError(f"domain '{monitor.name}': nodes stand on each other: {sorted(left)}")
-        for name in sorted(tops):
-            close_node(monitor, name)
-        left -= tops

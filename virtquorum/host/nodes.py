@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from virtquorum.errors import HostError, MonitorError
 from virtquorum.host.change import MonitorCommand, Text
 from virtquorum.host.compare import edges, name_of
+from virtquorum.host.hold import STAND_IN, let_go
 from virtquorum.host.live import LiveStep
 from virtquorum.host.monitor import wait_until
 from virtquorum.host.places import node_differences
@@ -190,7 +191,12 @@ def close(monitor: Monitor, nodes: Sequence[Options]) -> None:
 
 
 def close_node(monitor: Monitor, name: str) -> None:
-    """Close a node; QEMU lets go of it a moment after the device that had it is gone."""
+    """Close a node; QEMU lets go of it a moment after the device that had it is gone.
+
+    With a stand-in goes what holds images for it.
+    """
+    if name.startswith(STAND_IN):
+        let_go(monitor, name)
     try:
         monitor.command("blockdev-del", **{"node-name": name})
     except MonitorError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from virtquorum.errors import HostError
@@ -15,6 +17,7 @@ from virtquorum.images.opened import (
     one_image,
 )
 from virtquorum.images.program import QemuImg, Signals, find_qemu_img
+from virtquorum.model.image import Image, Quorum
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +26,9 @@ if TYPE_CHECKING:
     from virtquorum.host.domain import HostDomain
     from virtquorum.images.opened import Spelled
     from virtquorum.model.disk import Disk
-    from virtquorum.model.image import Image
+    from virtquorum.model.image import AnyImage
 
-__all__ = ["Copy", "QemuImgStep", "StillOff", "spelled"]
+__all__ = ["Copy", "QemuImgStep", "StillOff", "readable", "spelled"]
 
 
 def spelled(disk: Disk, top: Image, refusal: Callable[[str], str]) -> Spelled:
@@ -44,6 +47,26 @@ def spelled(disk: Disk, top: Image, refusal: Callable[[str], str]) -> Spelled:
         return one_image(image, driver, path)
 
     return graph(top, spell)
+
+
+def readable(top: Image) -> Image:
+    """A quorum without the members of which a file is gone, if its threshold allows it.
+
+    qemu-img opens all members, and the vote of those that are there is enough.
+    """
+    quorum = top.source
+    if not isinstance(quorum, Quorum):
+        return top
+    there = tuple(one for one in quorum.members if not _is_gone(one))
+    enough = isinstance(quorum.vote_threshold, int) and len(there) >= quorum.vote_threshold
+    return replace(top, source=replace(quorum, members=there)) if enough else top
+
+
+def _is_gone(member: AnyImage) -> bool:
+    if not isinstance(member, Image):
+        return False
+    paths = (local_path(one) for one in member.walk() if not isinstance(one.source, Quorum))
+    return any(path is not None and not os.path.exists(path) for path in paths)
 
 
 class QemuImgStep(Step):

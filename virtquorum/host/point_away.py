@@ -1,143 +1,69 @@
-"""A disk is pointed at the stand-in, also where the image of a member that goes is gone already.
+"""A disk is pointed at the stand-in, and what was below it is closed, with its images held.
 
-QEMU opens an image anew, by its name, when nothing writes to it any more.  So
-it does not let a disk go from a quorum of which an image was removed, or a
+So it can be pointed away from a quorum of which an image was removed, or a
 disk pulled out, though the quorum itself goes on: just when that member is to
-be replaced.
+be replaced.  And if it is pointed back, all is where it was.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from virtquorum.errors import HostError, MonitorError
-from virtquorum.host.compare import children_of, key_of, name_of
-from virtquorum.host.nodes import CloseNodes, Look, Point, close_node
+from virtquorum.host.change import MonitorCommand
+from virtquorum.host.compare import name_of
+from virtquorum.host.hold import hold, holds, holds_on, let_go
+from virtquorum.host.nodes import CloseNodes, Look, Point
+from virtquorum.qemu.qmp import command
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
-    from virtquorum.host.change import Course
+    from virtquorum.host.change import Action, Course
     from virtquorum.host.compare import Options
     from virtquorum.host.monitor import Monitor
 
 __all__ = ["CloseOld", "PointAway"]
 
-#: The drivers that open a file anew.
-_OF_FILES: Final = ("file", "host_device")
-
 
 class PointAway(Point):
-    """Point a disk at the stand-in, ``after``.
-
-    Where QEMU refuses that, members whose images are gone and that are no
-    members any more after the change are taken out of their quorum first, as
-    far as its threshold allows.  ``old`` is the graph that the disk has, and
-    ``stays`` the names of the nodes of the next one.
-    """
+    """Point a disk at the stand-in, ``after``; ``old`` is the graph that it has."""
 
     def __init__(
         self,
         monitor: Monitor,
         look: Look,
         old: Sequence[Options],
-        stays: Collection[str],
         after: str,
     ) -> None:
         super().__init__(monitor, look, name_of(old[-1]), after, measures=False)
-        self.old = {name_of(one): one for one in old}
-        self.stays = stays
-        #: Quorums, and their members that are out of them.
-        self._out: list[tuple[str, str]] = []
+        self.old = old
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The commands."""
+        held = holds(self.alias, self.old)
+        added = (MonitorCommand(command=command("blockdev-add", one)) for one in held)
+        return (*added, *super().actions)
 
     def do(self, course: Course) -> None:
-        """Point it; raises HostError for an image that is gone and cannot be done without."""
-        try:
-            super().do(course)
-        except MonitorError as error:
-            self._out = self._gone()
-            if not self._out:
-                raise self._missed(error, "replace that member, or bring the image back") from None
-            self._take_out(error)
-            super().do(course)
-
-    def _missed(self, error: MonitorError, way: str) -> HostError:
-        return HostError(
-            f"{error}; QEMU looks for every image of a disk when its quorum changes: {way}"
-        )
-
-    def _gone(self) -> list[tuple[str, str]]:
-        """The members that go and have an image that cannot be opened, behind their quorums."""
-        return [
-            (name, member)
-            for name, one in self.old.items()
-            if one["driver"] == "quorum"
-            for member in children_of(one)
-            if member not in self.stays
-            and not all(self._opens(self.old[below]) for below in self._below(member))
-        ]
-
-    def _below(self, member: str) -> list[str]:
-        """The nodes that a member is made of; those of a quorum are members of that."""
-        if self.old[member]["driver"] == "quorum":
-            return []
-        below = [name for child in children_of(self.old[member]) for name in self._below(child)]
-        return [member, *below]
-
-    def _opens(self, one: Options) -> bool:
-        if one["driver"] not in _OF_FILES:
-            return True
-        name = f"vq-opens-{key_of(self.alias)}"
-        # Without a parent it takes no locks, and reads nothing.
-        again: Options = {
-            "driver": one["driver"], "filename": one["filename"], "node-name": name,
-            "read-only": True,
-        }  # fmt: skip
-        try:
-            self.monitor.command("blockdev-add", **again)
-        except MonitorError:
-            return False
-        close_node(self.monitor, name)
-        return True
-
-    def _take_out(self, error: MonitorError) -> None:
-        for quorum, member in self._out:
-            edges = self.monitor.edges()
-            place = next(key for parent, key, child in edges if (parent, child) == (quorum, member))
-            try:
-                self.monitor.command("x-blockdev-change", parent=quorum, child=place)
-            except MonitorError:
-                way = (
-                    f"the threshold of '{quorum}' needs each of its members; bring the image "
-                    "back, or shut the guest down and replace that member then"
-                )
-                raise self._missed(error, way) from None
-
-    def without(self, one: Options) -> Options:
-        """A node's options without the members that were taken out."""
-        out = [member for quorum, member in self._out if quorum == one["node-name"]]
-        children = [name for name in children_of(one) if name not in out]
-        return {**one, "children": [*children]} if out else one
+        """Hold the images, and point it."""
+        hold(self.monitor, self.alias, self.old)
+        super().do(course)
 
     def bring_back(self) -> None:
-        """Point it back, and put back what was taken out: at the end, QEMU has no other place."""
+        """Point it back, and let go of the images."""
         super().bring_back()
-        there = {(parent, child) for parent, _, child in self.monitor.edges()}
-        for quorum, member in self._out:
-            if (quorum, member) not in there:
-                self.monitor.command("x-blockdev-change", parent=quorum, node=member)
+        let_go(self.monitor, self.after)
 
 
 class CloseOld(CloseNodes):
-    """Close the quorum as it was, from which ``away`` may have taken members out."""
+    """Close the quorum as it was, and what else of it cannot stay, held or not."""
 
-    def __init__(self, monitor: Monitor, nodes: Sequence[Options], away: PointAway) -> None:
+    def __init__(self, monitor: Monitor, nodes: Sequence[Options]) -> None:
         super().__init__(monitor, nodes, "close the quorum as it was")
-        self.away = away
 
-    def bring_back(self) -> None:
-        """Open it again as ``away`` has left it, which puts the rest back."""
-        there = self.monitor.nodes()
-        for one in self.nodes:
-            if name_of(one) not in there:
-                self.monitor.command("blockdev-add", **self.away.without(one))
+    def do(self, course: Course) -> None:
+        """Let go of what is to be closed, and close it."""
+        for name in sorted(holds_on(self.monitor, [name_of(one) for one in self.nodes])):
+            self.monitor.command("blockdev-del", **{"node-name": name})
+        super().do(course)

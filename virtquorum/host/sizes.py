@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from virtquorum.host.session import Host
     from virtquorum.model.disk import Disk
 
-__all__ = ["quorum_size"]
+__all__ = ["is_raw", "quorum_size"]
 
 
 def quorum_size(host: Host, disk: Disk) -> int | None:
@@ -24,14 +24,14 @@ def quorum_size(host: Host, disk: Disk) -> int | None:
 
     A format above the quorum has a size of its own, which only QEMU knows.
     """
-    if not _is_raw(disk.image):
+    if not is_raw(disk.image):
         return None
     leaves = list(_leaves(disk.image))
     found = _by_qemu_img(disk, leaves) if host.is_local else None
     return found if found is not None else _by_libvirt(host, leaves)
 
 
-def _is_raw(image: Image) -> bool:
+def is_raw(image: Image) -> bool:
     """Whether an image is a quorum's bytes, and nothing else."""
     return isinstance(image.source, Quorum) and image.format in (None, "quorum", "raw")
 
@@ -42,7 +42,7 @@ def _leaves(image: Image) -> Iterator[Image]:
     while rest:
         one = rest.pop()
         if isinstance(one.source, Quorum):
-            if _is_raw(one):
+            if is_raw(one):
                 rest += [member for member in one.source.members if isinstance(member, Image)]
         else:
             yield one

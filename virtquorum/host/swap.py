@@ -2,7 +2,8 @@
 
 QEMU cannot reopen a quorum with other options.  So the guest is paused, its
 disk is pointed at a stand-in of the same size, the quorum's node is closed and
-opened anew, and the disk is pointed back.  That takes some milliseconds.
+opened anew, and the disk is pointed back.  That takes some milliseconds, and
+with new members as long as it takes to copy to them what little is left.
 
 The stand-in answers every request with an error.  Nothing reaches it while the
 guest is paused; and should this process be killed just then and somebody
@@ -11,14 +12,15 @@ resume the guest, an error does no silent harm, as zeros would.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from virtquorum.errors import HostError
 from virtquorum.host.change import Text
 from virtquorum.host.compare import Difference, Options, children_of, name_of, stand_in_name
-from virtquorum.host.copy import EndCopy, StartCopy
-from virtquorum.host.guards import check_votes, unfilled
-from virtquorum.host.live import Clear, LiveStep, Resume, Suspend, Write, is_running
+from virtquorum.host.copy import EndCopy, HoldImages, StartCopy
+from virtquorum.host.guards import check_votes
+from virtquorum.host.live import Clear, LiveStep, Write, is_running
 from virtquorum.host.nodes import (
     AddObjects,
     CloseNodes,
@@ -31,7 +33,10 @@ from virtquorum.host.nodes import (
     size_of,
     unchanged,
 )
+from virtquorum.host.paused import StillPaused, Undisturbed, Watched, WatchedResume
 from virtquorum.host.point_away import CloseOld, PointAway
+from virtquorum.host.refilled import Refilled
+from virtquorum.host.same_file import Kept, SameFiles, check_files
 from virtquorum.model.node import Node, node
 from virtquorum.qemu.graph import flat
 
@@ -79,6 +84,7 @@ def swap(
     fill: bool = True,
     bad: Collection[str] = (),
     kept_objects: Collection[str] = (),
+    anew: Collection[str] = (),
 ) -> tuple[Step, ...]:
     """The steps from one graph below a disk to another, with the guest's disk staying as it is.
 
@@ -86,9 +92,12 @@ def swap(
     graph: where it is written down.  New members are copied to with ``fill``;
     without it they must hold the disk's data already.  ``bad`` are nodes that
     are known to be bad; ``kept_objects`` are ids that other disks need.
+    ``anew`` are nodes of both graphs whose path names another file by now, of
+    members that are to be new: the file is copied to, and then opened.
 
-    Only looks at QEMU.  Raises HostError where it has not the old graph, and
-    where the new one would have too few members that can be relied on.
+    Only looks at QEMU.  Raises HostError where it has not the old graph, where
+    the new one would have too few members that can be relied on, and where a
+    member that stays would be another file.
     """
     is_running(monitor)
     if found := differences(monitor, alias, old.nodes, ordered=False):
@@ -97,26 +106,32 @@ def swap(
             f"'virtquorum doctor {monitor.name}'"
         )
     check_votes(monitor.name, old.nodes, new.nodes, bad)
-    between = Difference.of(old.nodes, new.nodes)
+    between = Difference.of(old.nodes, new.nodes, anew)
     if between.is_empty:
         return tuple(recorded)
+    graphs = Kept(old.nodes, new.nodes, between.kept, anew)
+    check_files(monitor, graphs)
     size = size_of(monitor.nodes(), old.top, monitor.name)
     write = Write(monitor, intent, "swap", alias, list(old.nodes), list(new.nodes))
     write.checks.append(lambda: unchanged(monitor, alias, old.nodes))
-    targets = unfilled(monitor.name, old.nodes, new.nodes, between) if fill else []
+    write.checks.append(partial(check_files, monitor, graphs))
+    refilled = Refilled(old.nodes, new.nodes, anew, fill=fill)
+    write.more.update(refilled.noted)
+    targets = refilled.targets(monitor.name) if fill else []
     if targets and old.nodes[-1].get("read-only") is True:
         raise HostError(
             f"domain '{monitor.name}': its disk is <readonly/>, so QEMU writes to no new member "
             "while the guest runs; shut the guest down and change it then, or say --no-copy if "
             "the image holds the disk's data already"
         )
-    steps = _Steps(monitor, alias, old, new, between, size)
+    steps = _Steps(monitor, alias, old, new, between, size, refilled)
     return (
         write,
         *steps.opened(),
         *steps.swapped(targets, stand_in(alias, size), recorded),
         *steps.tidied(stand_in(alias, size), kept_objects),
         Clear(monitor, intent),
+        Undisturbed(monitor, steps.suspend),
     )
 
 
@@ -124,7 +139,14 @@ class _Steps:
     """The steps of a swap, in three parts: the guest runs, the guest is paused, the guest runs."""
 
     def __init__(
-        self, monitor: Monitor, alias: str, old: Side, new: Side, between: Difference, size: int
+        self,
+        monitor: Monitor,
+        alias: str,
+        old: Side,
+        new: Side,
+        between: Difference,
+        size: int,
+        refilled: Refilled,
     ) -> None:
         self.monitor = monitor
         self.alias = alias
@@ -132,6 +154,8 @@ class _Steps:
         self.new = new
         self.between = between
         self.size = size
+        self.refilled = refilled
+        self.suspend = Watched(monitor, alias)
 
     def opened(self) -> Iterator[Step]:
         """What can be done before: all that may fail should fail here."""
@@ -139,9 +163,9 @@ class _Steps:
         objects = [one for one in self.new.objects if one.id not in before]
         if objects:
             yield AddObjects(self.monitor, objects)
-        if self.between.early:
-            yield OpenNodes(self.monitor, self.between.early, "open the new members")
-        yield Sizes(self.monitor, self.new.nodes)
+        if early := [*self.between.early, *self.refilled.nodes]:
+            yield OpenNodes(self.monitor, early, "open the new members")
+        yield Sizes(self.monitor, self.refilled.graph)
 
     def swapped(
         self, targets: Sequence[str], between: Options, recorded: Sequence[Step]
@@ -149,24 +173,29 @@ class _Steps:
         """The pause, and what comes right before it."""
         monitor, alias = self.monitor, self.alias
         copy = StartCopy(monitor, self.old.top, targets, alias) if targets else None
-        suspend = Suspend(monitor, alias)
         look = Look(monitor, alias, self.old.top, self.size)
-        stays = {name_of(one) for one in self.new.nodes}
-        away = PointAway(monitor, look, self.old.nodes, stays, name_of(between))
+        away = PointAway(monitor, look, self.old.nodes, name_of(between))
         yield OpenNodes(monitor, [between], "open a stand-in for the quorum")
+        yield HoldImages(monitor, alias, self.old.nodes)
         if copy is not None:
             yield copy
         yield look
-        yield suspend
+        anew = self.refilled.names
+        graphs = Kept(self.old.nodes, self.new.nodes, self.between.kept, anew)
+        yield SameFiles(monitor, alias, graphs)
+        yield self.suspend
         if copy is not None:
             yield EndCopy(monitor, copy)
+        if self.refilled.nodes:
+            yield CloseNodes(monitor, self.refilled.nodes, "close what was copied to, for a moment")
         yield away
-        yield CloseOld(monitor, self.between.closed, away)
+        yield StillPaused(monitor, self.suspend)
+        yield CloseOld(monitor, self.between.closed)
         yield OpenNodes(monitor, self.between.late, "open the quorum as it shall be")
         yield Point(monitor, look, name_of(between), self.new.top, measures=True)
         yield from recorded
         yield Verify(monitor, alias, self.new.nodes)
-        yield Resume(monitor, suspend)
+        yield WatchedResume(monitor, self.suspend)
 
     def tidied(self, between: Options, kept_objects: Collection[str]) -> Iterator[Step]:
         """What can be done after."""

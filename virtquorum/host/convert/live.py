@@ -31,6 +31,7 @@ from virtquorum.host.patch.record import (
     written_record,
 )
 from virtquorum.host.patch.unsaved import ForbidSaving, forbidding
+from virtquorum.host.paused import Undisturbed
 from virtquorum.host.swap import Side, Sizes, swap
 from virtquorum.json_text import json_text
 from virtquorum.qemu.graph import flat, lowest_first
@@ -208,7 +209,8 @@ class LiveReturn(_LiveHalf):
             return _unsaved(steps, ForbidSaving(self.monitor, new))
         # The very last: until then it would come back with a record that is none any more.
         allowed = CloseNodes(self.monitor, [forbidding(old)], "allow to save the domain again")
-        return [*steps, allowed]
+        at = next((at for at, one in enumerate(steps) if isinstance(one, Undisturbed)), len(steps))
+        return [*steps[:at], allowed, *steps[at:]]
 
 
 class _Fits(LiveStep):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from virtquorum.host.compare import name_of
+from virtquorum.host.hold import lost
 from virtquorum.host.intent import Intention, MetadataIntent
 from virtquorum.host.live import LiveStep, Write, is_running
 from virtquorum.host.mend import close_all, mending_steps
@@ -48,15 +49,18 @@ class CloseAll(LiveStep):
 def rebuilt(view: View, alias: str, wanted: Sequence[Options]) -> tuple[Step, ...]:
     """The steps that build a graph below a disk, in place of whatever is there.
 
-    What is closed for it is what the disk has now, and what of the graph is there.
+    What is closed for it is what the disk has now, and what of the graph is there; but nothing
+    that could not be opened again.  What cannot be built leaves all as it was.
     """
     monitor = view.monitor
     ran = is_running(monitor)
     names = {name_of(one) for one in wanted}
+    kept = lost(monitor, alias, wanted)
     closed: list[Json] = [
         name
         for name in below(view, alias)
-        if name in names or (name.startswith("vq-") and name != name_of(stand_in(alias, 0)))
+        if name not in kept
+        and (name in names or (name.startswith("vq-") and name != name_of(stand_in(alias, 0))))
     ]
     intent = MetadataIntent(monitor)
     graph = list(wanted)

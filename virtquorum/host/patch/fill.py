@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from virtquorum.errors import HostError
-from virtquorum.host.offline import Copy, StillOff, spelled
+from virtquorum.host.offline import Copy, StillOff, readable, spelled
 from virtquorum.images.opened import driver_of, local_path
 from virtquorum.model.image import Image
 
@@ -20,10 +20,11 @@ __all__ = ["fill", "still_off"]
 def fill(place: Place, member: Image) -> Step:
     """The step that copies what a quorum holds onto an image that is to become a member.
 
+    Members whose files are gone are left out, if the others are enough.
     Raises HostError for images that only QEMU in the domain could open.
     """
     top = Image(source=place.quorum, format="quorum")
-    source = spelled(place.disk, top, _refusal)
+    source = spelled(place.disk, readable(top), _refusal)
     target = spelled(place.disk, member, _refusal)
     driver = driver_of(place.disk, member)
     if driver is None:

@@ -74,8 +74,14 @@ def fewer(word: str, before: Quorum, after: Quorum) -> Iterator[str]:
         yield (
             f"'{word}' could not outvote a bad member any more: with {count} members and a "
             f"threshold of {after.vote_threshold} one that returns wrong data can stop the guest, "
-            "or be believed"
+            f"or be believed{_way(count)}"
         )
+
+
+def _way(members: int) -> str:
+    """The threshold with which so many members outvote a bad one, by a majority."""
+    threshold = members // 2 + 1
+    return f"; with '--threshold {threshold}' they would outvote it" if members > 2 else ""
 
 
 def _can_outvote(quorum: Quorum) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from virtquorum.errors import HostError
-from virtquorum.host.compare import name_of
+from virtquorum.host.compare import children_of, name_of
 from virtquorum.host.definition import MakePlaceholder, WriteFile
 from virtquorum.host.intent import MetadataIntent
 from virtquorum.host.live import Clear, Write, is_running
@@ -22,15 +23,18 @@ from virtquorum.host.patch.unchanged import same_record
 from virtquorum.host.patch.unsaved import ForbidSaving, forbidding
 from virtquorum.host.placeholders import Placeholders
 from virtquorum.host.plug import PATIENCE, attach, detach
+from virtquorum.host.same_file import others
 from virtquorum.host.swap import Side, Sizes, swap
+from virtquorum.model.image import Image
 from virtquorum.stock.lift import lift
 from virtquorum.xml.format import format_disk
 from virtquorum.xml.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from virtquorum.host.change import Course, Step
+    from virtquorum.host.compare import Options as Graph
     from virtquorum.host.domain import HostDomain
     from virtquorum.host.monitor import Monitor
     from virtquorum.host.patch.edit import Change
@@ -111,8 +115,50 @@ class LiveHalf(Half):
             fill=self._options.get("fill", True),
             bad=self._bad(),
             kept_objects=self._kept_objects(),
+            anew=self._anew,
         )
         return self._begun(steps, new, old)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the edit made a difference, or a member is to get another file of its name."""
+        return super().is_changed or bool(self._anew)
+
+    @cached_property
+    def _anew(self) -> set[str]:
+        """The nodes of a given member that QEMU has open already, with a file that is not its now.
+
+        That file was renamed or removed, and the path names another one, or none.
+        """
+        places = self.places()
+        if places is None or not self.edited.members or not places[1].quorum.members:
+            return set()
+        place = places[1]
+        nodes = {name_of(one): one for one in Side.of(self._needed(self.new).built).nodes}
+        there = {name_of(one): one for one in Side.of(self._needed(self.old).built).nodes}
+        found: set[str] = set()
+        for member in place.quorum.members:
+            at = member.location.path if member.location is not None else None
+            name = place.node(member) if isinstance(member, Image) else None
+            if at in self.edited.paths and name is not None and nodes.get(name) == there.get(name):
+                found |= self._of_other_file(nodes, name)
+        return found
+
+    def _of_other_file(self, nodes: Mapping[str, Graph], name: str) -> set[str]:
+        """A node and all below it, if the file that its data is in is another one by now."""
+        storage = name
+        while isinstance(below := nodes[storage].get("file"), str):
+            storage = below
+        if not others(self.monitor, [nodes[storage]]):
+            return set()
+        found, rest = set(), [name]
+        while rest:
+            found.add(one := rest.pop())
+            rest += children_of(nodes[one])
+        return found
+
+    def _needed(self, found: Sequence[Lowering]) -> Lowering:
+        return next(one for one in found if self.is_ours(one))
 
     def _begun(self, steps: Sequence[Step], new: Lowering, old: Lowering | None) -> list[Step]:
         """Behind the note: what is saved from here on would come back with the note and a job."""

@@ -74,6 +74,7 @@ class InvalidPatchError(HostError):
 
     def __init__(self, title: str, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
+        self.title = title
         first = next(one for one in findings if one.severity is Severity.ERROR)
         super().__init__(f"cannot {title}: {first.message} ({first.rule})")
 

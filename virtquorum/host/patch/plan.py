@@ -26,6 +26,7 @@ from virtquorum.host.patch.scope import Scope
 from virtquorum.host.patch.unchanged import SameDefinition, placed
 from virtquorum.host.patch.unsaved import unsaved
 from virtquorum.host.placeholders import Placeholders
+from virtquorum.host.sizes import is_raw
 from virtquorum.qemu.provided import Provided
 from virtquorum.stock.lift import lift
 
@@ -113,14 +114,24 @@ class _Planner:
     def _findings(self) -> list[Finding]:
         """What the rules say newly, once; raises InvalidPatchError if there are errors."""
         given = self.options.get("given", Given(f"the change of '{self.change.quorum}'"))
-        otherwise = f"domain '{self.domain.name}', disk '{self.change.target}'"
         found: dict[Finding, None] = {}
         for half in self.halves:
             new = dict.fromkeys(_new_paths(half), given)
-            found |= {at_given(one, new, otherwise): None for one in half.findings()}
+            found |= {at_given(one, new, self._at(half, one)): None for one in half.findings()}
         if any(one.severity is Severity.ERROR for one in found):
             raise InvalidPatchError(self.change.title, list(found))
         return list(found)
+
+    def _at(self, half: Half, finding: Finding) -> str:
+        """What a finding is about that is not where the change was given: a disk of the domain."""
+        disks = {
+            one.location.path: one.name
+            for one in half.after.machine_disks
+            if one.location is not None
+        }
+        path, _, _ = finding.path.partition("]")
+        target = disks.get(f"{path}]", self.change.target)
+        return f"domain '{self.domain.name}', disk '{target}'"
 
     def _make(self) -> MakeImages:
         return making(self.halves[0], self.options.get("size"), copied=self._is_copied)
@@ -210,6 +221,7 @@ class _Planner:
             used = set(_files(self.domain, inactive=False))
         if self.config is not None and self.config.is_changed:
             found, notes, files = self.config.steps()
+            notes = self._sized(found, notes)
             if self.config.edited.members and not self.domain.is_active:
                 fills = self.config.fills() if self._is_copied else []
                 found = [*fills, still_off(self.domain), *found]
@@ -225,6 +237,18 @@ class _Planner:
         else:
             note_all(steps, self.change.target)
         return [*steps, *self._removals(used)], notes
+
+    def _sized(self, steps: list[Step], notes: list[str]) -> list[str]:
+        """Give the new placeholder the size of the images that are made; the notes that stay."""
+        size, change = self.options.get("size"), self.change
+        if change.kind != "attach" or size is None or not self.options.get("create"):
+            return notes
+        if not is_raw(self.halves[0].after.disk(change.target).image):
+            return notes
+        for step in steps:
+            if isinstance(step, MakePlaceholder) and step.size is None and not step.kept:
+                step.size = size
+        return [one for one in notes if not one.startswith(f"disk '{change.target}': its size is")]
 
     def _with_definition(self, steps: list[Step], found: list[Step]) -> list[Step]:
         assert self.config is not None

@@ -65,7 +65,9 @@ class Place:
                 return int(digits)
             said = digits if len(digits) <= _DIGITS else f"{digits[:_DIGITS]}…"
             raise HostError(f"{self.where} has no member {said}: its members are {self.listed()}")
-        found = [number for number, one in enumerate(members) if self._is(one, word)]
+        found = [number for number, one in enumerate(members) if self._is(one, word)] or [
+            number for number, one in enumerate(members) if _is_called(one, word)
+        ]
         if len(found) != 1:
             many = "several members" if found else "no member"
             raise HostError(
@@ -97,6 +99,12 @@ class Place:
         if not isinstance(member, Image):
             return "empty"
         return said_of(member) or f"'{self.node(member)}'"
+
+
+def _is_called(member: AnyImage, word: str) -> bool:
+    """Whether a word is the last part of a member's path."""
+    path = local_path(member) if isinstance(member, Image) else None
+    return path is not None and os.path.basename(path) == word
 
 
 def said_of(member: AnyImage) -> str | None:

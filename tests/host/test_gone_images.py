@@ -1,0 +1,161 @@
+"""Quorums of which images are gone: they are changed, and what is cut short then is mended."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.host import gone_images
+from tests.host.patching import Web
+from tests.libvirts import CallError, GoneError, asked, embed, missing_for_embed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.libvirts import Embed
+
+pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
+
+BOTH = {"live": True, "config": True}
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Embed]:
+    with embed() as bench:
+        yield bench
+
+
+@pytest.fixture
+def web(bench: Embed, request: pytest.FixtureRequest) -> Iterator[Web]:
+    """A guest of a test's own; what it says is kept by its name."""
+    found = Web(bench, f"gone-{len(request.node.name)}-{hash(request.node.name) % 997}", "scsi")
+    yield found
+    with suppress(CallError):
+        bench.call(asked.destroy, found.name)
+    bench.call(asked.forget, found.name)
+
+
+def member(path: Path) -> dict[str, str]:
+    return {"file": str(path), "format": "raw"}
+
+
+def settled(web: Web, members: list[Path], threshold: int = 2) -> None:
+    """See that it runs with these members, live and defined, and with nothing else."""
+    found = web.state()
+    disk = [threshold, [None, None, None], [str(one) for one in members]]
+    assert found["live"] == {web.target: disk}
+    assert found["config"] == {web.target: disk}
+    assert (found["wrong"], found["strays"], found["note"]) == ([], [], False)
+    assert found["running"]
+
+
+def doctor(web: Web, *options: str, code: int = 0) -> str:
+    done = web.bench.virtquorum("doctor", web.name, *options)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def replacement(web: Web) -> list[Any]:
+    """The arguments of a replacement of the member 1, whose image is gone."""
+    web.guest.write(40, 0x5A)
+    web.images[1].unlink()
+    return [web.target, str(web.images[1]), member(web.image("new"))]
+
+
+@pytest.mark.parametrize(
+    "at",
+    ["close the quorum as it was", "open the quorum as it shall be", "point the disk 'ua-vq-sda' "
+     "at 'vq-sda'", "see that QEMU has", "let the guest run again"],
+)  # fmt: skip
+def test_a_killed_replacement_is_mended(web: Web, at: str) -> None:
+    arguments = replacement(web)
+    with pytest.raises(GoneError):
+        web.bench.call(gone_images.killed_at, web.name, arguments, at)
+    web.bench.kill_worker()
+    assert "the guest, paused for it, runs again" in doctor(web)
+    assert web.guest.read(40).first == b"\x5a" * 16
+    web.guest.write(41, 0x22)
+    assert "nothing is wrong" in doctor(web)
+    new = web.bench.folder / f"{web.name}-new"
+    if at not in ("see that QEMU has", "let the guest run again"):
+        settled(web, web.images)
+        web.patch("replace_member", *arguments, **BOTH)
+    members = [web.images[0], new, web.images[2]]
+    settled(web, members)
+    assert web.guest.read(41).first == b"\x22" * 16
+    assert len({one.read_bytes() for one in members}) == 1
+
+
+@pytest.mark.parametrize("at", ["close the quorum as it was", "open the quorum as it shall be"])
+def test_after_an_undone_replacement_nothing_is_wrong(web: Web, at: str) -> None:
+    arguments = replacement(web)
+    assert web.bench.call(gone_images.fails_at, web.name, arguments, at) == "old"
+    settled(web, web.images)
+    assert "nothing is wrong" in doctor(web, "--yes")
+    web.patch("replace_member", *arguments, **BOTH)
+    settled(web, [web.images[0], web.bench.folder / f"{web.name}-new", web.images[2]])
+    assert "nothing is wrong" in doctor(web)
+
+
+def test_several_images_are_gone(web: Web) -> None:
+    """Each of them goes by itself, and what else is changed keeps them."""
+    web.guest.write(40, 0x5A)
+    a, b, c = web.images
+    b.unlink()
+    c.unlink()
+    web.patch("set_quorum", web.target, {"threshold": 3}, **BOTH)
+    settled(web, [a, b, c], 3)
+    first, second = web.image("first"), web.image("second")
+    web.patch("replace_member", web.target, "1", member(first), **BOTH)
+    settled(web, [a, first, c], 3)
+    web.patch("replace_member", web.target, "2", member(second), **BOTH)
+    settled(web, [a, first, second], 3)
+    web.guest.write(41, 0x22)
+    assert len({one.read_bytes() for one in (a, first, second)}) == 1
+    assert a.read_bytes()[40 * 512 : 42 * 512] == b"\x5a" * 512 + b"\x22" * 512
+
+
+def test_another_file_under_the_name_is_not_taken_for_the_image(web: Web) -> None:
+    """QEMU opens nothing anew that it has: what is written goes where it went before."""
+    web.guest.write(40, 0x5A)
+    old = web.images[1]
+    kept = old.rename(old.with_name(f"{old.name}.kept"))
+    blank = web.image("1")
+    with suppress(CallError):  # it may be refused
+        web.patch("set_quorum", web.target, {"threshold": 3}, live=True)
+    assert web.guest.read(40).first == b"\x5a" * 16
+    web.guest.write(41, 0x22)
+    assert kept.read_bytes() == web.images[0].read_bytes()
+    assert not any(blank.read_bytes())
+
+
+def test_an_order_made_by_hand_is_mended_with_an_image_gone(web: Web) -> None:
+    replacement(web)
+    web.bench.call(gone_images.taken_out_and_put_back, web.name, "vq-sda", 1)
+    assert "is asked first" in doctor(web, "--dry-run", code=1)
+    assert "mended" in doctor(web, "--yes")
+    settled(web, web.images)
+    assert web.guest.read(40).first == b"\x5a" * 16
+
+
+def test_a_quorum_that_cannot_be_built_stays_as_it_is(web: Web) -> None:
+    """The member is out of it, and its image gone: no mending begins, and nothing is in the way."""
+    replacement(web)
+    web.bench.call(gone_images.closed, web.name, "vq-sda", 1)
+    for _ in range(2):
+        said = doctor(web, "--yes", code=1)
+        assert f"Could not open '{web.images[1]}': No such file or directory" in said
+        assert "a blank one would be a bad member" in said
+        assert f"'virtquorum destroy {web.name}'" in said
+        assert "all is as it was before" in said
+        found = web.state()
+        assert (found["strays"], found["note"], found["running"]) == ([], False, True)
+    web.bench.call(asked.destroy, web.name)
+    words = ("--file", web.bench.folder / f"{web.name}-anew", "--format", "raw", "--create")
+    done = web.bench.virtquorum("patch", web.name, "member", "replace", "sda", "1", *words)
+    assert done.returncode == 0, done.stderr
+    done = web.bench.virtquorum("start", web.name)
+    assert done.returncode == 0, done.stderr
