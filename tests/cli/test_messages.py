@@ -131,10 +131,12 @@ def test_a_name_instead_of_a_file(
     monkeypatch.chdir(tmp_path)
     for one in ("LIBVIRT_DEFAULT_URI", "VIRSH_DEFAULT_CONNECT_URI"):
         monkeypatch.delenv(one, raising=False)
-    hint = "; the XML of a domain of libvirt's is printed by 'virtquorum dumpxml web'\n"
+    hint = "; the XML of a domain of libvirt's is printed by: virtquorum dumpxml web\n"
     done = run(command, "web")
     assert (done.code, done.out) == (3, "")
     assert done.err.endswith(f"or pipe the XML in and name -{hint}")
+    done = run(command, "we'b.example.org")
+    assert done.err.endswith(""": virtquorum dumpxml 'we'"'"'b.example.org'\n""")
     for word in ("web.xml", "./web", tmp_path / "web"):
         assert "dumpxml" not in run(command, word).err
     (tmp_path / "web").write_text("<domain")
@@ -143,7 +145,7 @@ def test_a_name_instead_of_a_file(
 
 def test_a_name_that_is_to_be_validated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    hint = "note: a domain of libvirt's is checked by 'virtquorum dumpxml web | virtquorum validate"
+    hint = "note: a domain of libvirt's is checked by: virtquorum dumpxml web | virtquorum validate"
     done = run("validate", "web")
     assert (done.code, hint in done.out + done.err) == (3, True)
     done = run("validate", "web.xml")

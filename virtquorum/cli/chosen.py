@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from virtquorum.check.options import Item
@@ -66,8 +67,8 @@ class Chosen:
                 self._take(file_name(path))
                 if is_name(path):
                     self.remarks.append(
-                        f"a domain of libvirt's is checked by 'virtquorum dumpxml {path} | "
-                        "virtquorum validate -'"
+                        "a domain of libvirt's is checked by: virtquorum dumpxml "
+                        f"{shlex.quote(path)} | virtquorum validate -"
                     )
 
     def _take(self, name: str) -> None:

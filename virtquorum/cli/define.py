@@ -70,8 +70,9 @@ def command(
     is until its next start.
 
     You are asked first where the old definition has quorum disks that the new
-    one lacks, and where a quorum gets members that it had not: nothing copies
-    the disk's data to them. 'virtquorum patch DOMAIN member' does.
+    one lacks, and where a quorum gets members, backing images or overlays that
+    it had not, there or not: nothing copies the disk's data to them.
+    'virtquorum patch DOMAIN member' does.
 
     \b
       virtquorum define domain.xml

@@ -77,13 +77,12 @@ class Editing:
     def _rounds(self, path: str, before: bytes) -> int:
         while True:
             self._edit(path)
-            with open(path, "rb") as file:
-                text = file.read()
+            text = _written(path)
             if text == before:
                 os.unlink(path)
                 self.streams.out.write(f"domain '{printable(self.domain.name)}' is as it was\n")
                 return Exit.CLEAN
-            outcome = self._attempt(text)
+            outcome = self._attempt(text, path)
             while outcome != "done":
                 answer = self._ask(outcome)
                 if answer == "n":
@@ -92,7 +91,7 @@ class Editing:
                     break
                 self._ignore = self._ignore or answer == "i"
                 self._force = self._force or answer == "f"
-                outcome = self._attempt(text)
+                outcome = self._attempt(text, path)
             else:
                 os.unlink(path)
                 self.streams.out.write(f"domain '{printable(self.domain.name)}' edited\n")
@@ -118,10 +117,10 @@ class Editing:
         if code:
             raise HostError(f"the editor '{said}' ended with code {code}")
 
-    def _attempt(self, text: bytes) -> _Outcome:
+    def _attempt(self, text: bytes, path: str) -> _Outcome:
         """Define what was written; what is in the way is said."""
         try:
-            definition = self._planned(text)
+            definition = self._planned(text, path)
             if not self._force and (definition.lost or self._definition() != self._base):
                 self._say_lost(definition)
                 return "lost"
@@ -138,8 +137,8 @@ class Editing:
             return "refused"
         return "done"
 
-    def _planned(self, text: bytes) -> Definition:
-        new = Domain.from_bytes(text, f"{self.domain.name}.xml")
+    def _planned(self, text: bytes, path: str) -> Definition:
+        new = Domain.from_bytes(text, path)
         definition = plan_definition(
             self.domain.host, new, provided=self._provided, checked=self._ignore
         )
@@ -183,6 +182,15 @@ class Editing:
                 return answer
             for one in (*answers, "?"):
                 self.streams.err.write(f"  {one}  {_ANSWERS[one]}\n")
+
+
+def _written(path: str) -> bytes:
+    """What the editor has left; raises HostError where it has taken the file away."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise HostError(f"the editor has left no file {path}, so nothing was changed") from None
 
 
 def _safe(name: str) -> str:

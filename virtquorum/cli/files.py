@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
+import shlex
 from typing import TYPE_CHECKING
 
 from virtquorum.errors import InputError, UnreadableError
@@ -26,16 +26,17 @@ def file_name(path: str) -> str:
 
 
 def is_name(word: str) -> bool:
-    """Whether a word is a name rather than a file's: nothing is there, and no '/' or '.' in it."""
-    return re.fullmatch(r"[\w+-]+", word) is not None and not os.path.lexists(word)
+    """Whether a word may be a domain's name: no file, no '/' in it, no '.xml' at its end."""
+    is_path = word in ("", STDIN) or "/" in word or word.lower().endswith(".xml")
+    return not is_path and word.isprintable() and not os.path.lexists(word)
 
 
 def dumped(error: Error) -> Error:
     """An error for a file that is not there, with what helps if a domain of libvirt's is meant."""
     if is_name(error.file):
         error.remedy = (
-            f"{error.remedy}; the XML of a domain of libvirt's is printed by 'virtquorum dumpxml "
-            f"{error.file}'"
+            f"{error.remedy}; the XML of a domain of libvirt's is printed by: virtquorum dumpxml "
+            f"{shlex.quote(error.file)}"
         )
     return error
 

@@ -10,7 +10,6 @@ from virtquorum.cli.connection import Connect, domain_names
 from virtquorum.cli.streams import Exit, Streams
 from virtquorum.errors import LibvirtError
 from virtquorum.host import connect as connected
-from virtquorum.host.noted import noted
 from virtquorum.report.domain_list import Listed, list_json, list_text
 from virtquorum.stock.lift import lift
 from virtquorum.xml.record import Record
@@ -128,5 +127,5 @@ def _listed(domain: HostDomain) -> Listed:
         nodes=tuple(one.drive if one is not None else None for one in lowered),
         placeholders=tuple(one.file if one is not None else None for one in lowered),
         troubles=tuple(one.message for one in wrong),
-        change=noted(text),
+        change=domain.noted_in(text),
     )

@@ -37,7 +37,7 @@ def command(
 
     A quorum is named by its disk's target, and one inside another by the way
     to it: vda/1 is the quorum that is the member 1 of vda. A member is named
-    by its number, its node's name, or where it is, as 'virtquorum show' says.
+    by its number, its node's name, or where it is, as 'virtquorum list' says.
 
     \b
       virtquorum patch web attach disk.xml --live --config

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+import signal
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
@@ -18,6 +19,7 @@ from virtquorum.cli.secrets import provided
 from virtquorum.cli.streams import Exit
 from virtquorum.errors import VirtquorumError
 from virtquorum.host import connect as connected
+from virtquorum.images.program import Interrupted
 from virtquorum.model.node import Node, node
 from virtquorum.printable import printable
 
@@ -49,6 +51,9 @@ __all__ = [
 
 #: The version of the schema of --json; it changes when a program that reads it must.
 VERSION = 1
+
+#: Words of the questions that say the same as a rule.
+_ASKED: Final = {"VQ106": "which is no majority: "}
 
 #: Behind the command, where people write it as well as before the domain.
 ConnectHere: TypeAlias = Annotated[
@@ -142,7 +147,7 @@ def _changed(
         patch = plan()
     except InvalidPatchError as error:
         show_findings(error.findings, streams)
-        streams.say(str(error))
+        streams.say(f"cannot {error.title}, so nothing was changed")
         _write_refused(said, streams, error, findings=error.findings)
         return Exit.FINDINGS
     except ImagesError as error:
@@ -155,10 +160,10 @@ def _changed(
         if said.as_json:
             _write(streams, None, changed=False)
         return Exit.CLEAN
-    except VirtquorumError as error:
+    except (VirtquorumError, Interrupted) as error:
         _write_refused(said, streams, error)
         raise
-    show_findings(patch.findings, streams)
+    show_findings([one for one in patch.findings if not _is_asked(one, patch)], streams)
     show_results(patch.results, streams)
     for note in patch.notes:
         streams.note(note)
@@ -167,9 +172,15 @@ def _changed(
         return Exit.FINDINGS
     try:
         return _carried_out(patch, said, streams)
-    except VirtquorumError as error:
+    except (VirtquorumError, Interrupted) as error:
         _write_refused(said, streams, error, patch)
         raise
+
+
+def _is_asked(finding: Finding, patch: Patch) -> bool:
+    """Whether what a finding says is asked as well: it is said once."""
+    words = _ASKED.get(finding.rule)
+    return words is not None and any(words in one for one in patch.lost)
 
 
 def _carried_out(patch: Patch, said: Said, streams: Streams) -> int:
@@ -205,16 +216,18 @@ def _told(patch: Patch) -> str:
 def _write_refused(
     said: Said,
     streams: Streams,
-    why: VirtquorumError | str,
+    why: VirtquorumError | Interrupted | str,
     patch: Patch | None = None,
     *,
     findings: Sequence[Finding] = (),
     images: Sequence[CheckResult] = (),
 ) -> None:
-    """With --json, say what a change was refused for, or that it failed."""
+    """With --json, say what a change was refused for, or that it failed, or was ended."""
     if not said.as_json:
         return
     state = getattr(why, "state", "old")  # a ChangeError's
+    if isinstance(why, Interrupted):
+        why = f"ended by {signal.Signals(why.number).name}; all is as it was before"
     refused: Json = {
         "message": printable(str(why)),
         "state": state,

@@ -133,8 +133,8 @@ def _rows(one: Listed) -> Iterator[tuple[str, ...]]:
         quorum = next(iter(disk.quorums))
         words = quorum_words(quorum)[0].removeprefix("quorum ")
         column = (printable(disk.name or "?"), words)
-        for member in quorum.members:
-            yield (*head, *column, _member(member))
+        for count, member in enumerate(quorum.members):
+            yield (*head, *column, f"[{count}] {_member(member)}")
             head, column = ("", "", ""), ("", "")
         if column[0]:  # a quorum without members
             yield (*head, *column, "")
