@@ -17,6 +17,7 @@ from tests.host.patching import Web
 from tests.host.quorum_domains import DATA_TEXT, members, quorum_disk, virtquorum, web
 from tests.libvirts import GoneError, asked, embed, missing_for_embed
 from tests.libvirts.domains import disk_xml
+from tests.nightly import nightly
 from virtquorum.host.author import this_process
 from virtquorum.host.intent import NAMESPACE, PREFIX, start_text
 from virtquorum.host.noted import noted, without_note
@@ -221,7 +222,9 @@ def test_a_change_that_goes_on_and_one_of_elsewhere(guest: Ward) -> None:
 
 
 @embedded
-@pytest.mark.parametrize("change", ["set", "attach", "replace"])
+@pytest.mark.parametrize(
+    "change", [pytest.param("set", marks=nightly), pytest.param("attach", marks=nightly), "replace"]
+)
 def test_a_guest_that_is_ended_in_the_middle_of_a_change(guest: Ward, change: str) -> None:
     """Its definition is the old or the new one, and starts; nothing else is left."""
     bench = guest.bench

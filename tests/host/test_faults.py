@@ -7,7 +7,6 @@ every call, before it and after it.
 
 from __future__ import annotations
 
-import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from tests.libvirts import (
     system,
 )
 from tests.libvirts.domains import disk_content, disk_xml, guest_xml
+from tests.nightly import NIGHTLY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
 
-NIGHTLY = os.environ.get("VIRTQUORUM_NIGHTLY") == "1"
 BOTH = {"live": True, "config": True, "checks": False}
 LIVE = {"live": True, "checks": False}
 
@@ -116,8 +115,7 @@ CHANGES = ["set", "attach", "detach", "add", "replace", "remove"]
 @pytest.mark.parametrize("change", CHANGES)
 def test_cut_short_anywhere(faulty: Faulty, change: str) -> None:
     """All calls after one fail, those of the undoing too: the process or libvirt is gone."""
-    # These two go as 'replace' does.
-    step = 3 if change in ("add", "remove") and not NIGHTLY else 1
+    step = 1 if NIGHTLY else 4 if change in ("add", "remove") else 3
     found = faulty.strike(change, "after", "cut", step=step)
     check(found)
     assert {one["is"] for one in found} == {"old", "new"}
@@ -135,7 +133,7 @@ def test_cut_short_anywhere(faulty: Faulty, change: str) -> None:
     ],
 )
 def test_a_fault_is_undone_or_mended(faulty: Faulty, change: str, when: str, first: int) -> None:
-    step = 1 if change == "set" else 3
+    step = 1 if NIGHTLY else 4
     found = faulty.strike(change, when, "error", first=first, step=step)
     check(found)
     assert "old" in {one["said"] for one in found}

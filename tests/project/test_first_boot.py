@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.nightly import nightly
 from tests.programs import environment
 from tests.servers.process import lacks
 
@@ -82,7 +83,7 @@ def test_the_first_boot_runs_and_leaves_nothing(folder: Path) -> None:
 
 
 @NEEDED
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=nightly)])
 def test_the_first_boot_can_be_ended(folder: Path, number: int) -> None:
     """While its guest is there."""
     with subprocess.Popen(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from typing import TYPE_CHECKING
 
 from virtquorum.errors import InputError, UnreadableError
@@ -34,6 +33,8 @@ def is_name(word: str) -> bool:
 def dumped(error: Error) -> Error:
     """An error for a file that is not there, with what helps if a domain of libvirt's is meant."""
     if is_name(error.file):
+        import shlex
+
         error.remedy = (
             f"{error.remedy}; the XML of a domain of libvirt's is printed by: virtquorum dumpxml "
             f"{shlex.quote(error.file)}"
