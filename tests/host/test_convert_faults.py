@@ -10,7 +10,7 @@ from tests.host import converting, doctored
 from tests.host.converting import BOTH, SIZE, Stock
 from tests.libvirts import CallError, GoneError, asked, embed, missing_for_embed
 from tests.libvirts.domains import disk_content
-from tests.nightly import NIGHTLY
+from tests.nightly import NIGHTLY, nightly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def bench() -> Iterator[Embed]:
 QUICK = {**BOTH, "checks": False}
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", [pytest.param("before", marks=nightly), "after"])
 def test_a_fault_at_every_call(bench: Embed, when: str) -> None:
     stock = Stock(bench, f"fault-{when}")
     new = [stock.new("1"), stock.new("2")]
@@ -149,7 +149,7 @@ def bench_words(*words: str) -> list[str]:
     return [sys.executable, "-m", "virtquorum", *words]
 
 
-@pytest.mark.parametrize("word", ["convert", "convert_back"])
+@pytest.mark.parametrize("word", ["convert", pytest.param("convert_back", marks=nightly)])
 def test_a_kill_and_the_doctor(bench: Embed, word: str) -> None:
     stock = Stock(bench, f"kill-{word[7:]}"[:12])
     new = [stock.new("1"), stock.new("2")]

@@ -26,7 +26,7 @@ from tests.libvirts import (
     system,
 )
 from tests.libvirts.domains import disk_content, disk_xml, guest_xml
-from tests.nightly import NIGHTLY
+from tests.nightly import NIGHTLY, nightly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,9 +110,13 @@ def check(found: list[dict[str, Any]]) -> None:
 
 
 CHANGES = ["set", "attach", "detach", "add", "replace", "remove"]
+#: Of which the others are made up.
+OFTEN = ("attach", "detach", "replace")
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    "change", [one if one in OFTEN else pytest.param(one, marks=nightly) for one in CHANGES]
+)
 def test_cut_short_anywhere(faulty: Faulty, change: str) -> None:
     """All calls after one fail, those of the undoing too: the process or libvirt is gone."""
     step = 1 if NIGHTLY else 4 if change in ("add", "remove") else 3
@@ -195,7 +199,7 @@ def begun(bench: Embed, what: str, argument: str, number: int, blow: str) -> str
     return found
 
 
-@pytest.mark.parametrize("blow", ["kill", "error", "cut"])
+@pytest.mark.parametrize("blow", ["kill", "error", pytest.param("cut", marks=nightly)])
 def test_define_start_and_undefine(bench: Embed, blow: str) -> None:
     """Each happens or does not, and no placeholder is left over."""
     images = [bench.image(f"life-{blow}-{one}", 4 << 20) for one in range(3)]

@@ -10,6 +10,7 @@ from tests.host import live, live_faults
 from tests.host.live_guests import CONTENT, SIZE, Booted
 from tests.libvirts import CallError, asked, embed, missing_for_embed
 from tests.libvirts.domains import disk_xml
+from tests.nightly import nightly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +134,7 @@ def test_a_missing_image_changes_nothing(guest: Booted) -> None:
     assert guest.state() == guest.settled()
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", [pytest.param("before", marks=nightly), "after"])
 def test_a_fault_at_any_call_of_an_attach(guest: Booted, when: str) -> None:
     plug = Plug(guest, "sdg", "scsi")
     arguments = (guest.name, plug.alias, plug.xml, plug.nodes, when)
@@ -157,7 +158,7 @@ def test_the_paused_guest_stays_paused(guest: Booted) -> None:
     assert guest.state() == guest.settled()
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", [pytest.param("before", marks=nightly), "after"])
 def test_a_fault_at_any_call_of_a_detach(guest: Booted, when: str) -> None:
     plug = Plug(guest, "sdi", "scsi")
     arguments = (guest.name, plug.alias, plug.xml, plug.nodes, when)

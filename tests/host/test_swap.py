@@ -12,6 +12,7 @@ from tests.host.live import member
 from tests.host.live_guests import CONTENT, SIZE, Booted
 from tests.libvirts import CallError, asked, embed, missing_for_embed
 from tests.libvirts.domains import disk_content
+from tests.nightly import nightly
 from tests.programs import qemu_img
 
 if TYPE_CHECKING:
@@ -267,7 +268,7 @@ def test_a_disk_that_is_not_as_expected_is_left_alone(shared: Booted) -> None:
     assert shared.state() == shared.settled()
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", [pytest.param("before", marks=nightly), "after"])
 def test_a_fault_at_any_call_leaves_the_old_or_the_new(shared: Booted, when: str) -> None:
     new = shared.graph(*shared.images[:2], shared.image(f"faults-{when}"), threshold=1)
     graphs = shared.nodes, new
