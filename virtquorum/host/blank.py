@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from virtquorum.errors import HostError
 from virtquorum.host.change import Step, Text
 from virtquorum.images.make import commands, make
+from virtquorum.images.place import Workplace
 from virtquorum.images.plan import Request, plan_images
 from virtquorum.images.program import QemuImg, Signals, find_qemu_img
 from virtquorum.images.secrets import KeyFile, Secrets
@@ -46,8 +46,7 @@ class MakeImages(Step):
             self.plan = plan_images([disk], request, program, document.machine_disks)
         if self.plan.problems:
             raise self.plan.problems[0]
-        self.owner = owner
-        self._made: list[tuple[str, int, int]] = []
+        self._workplace = Workplace(owner)
 
     @property
     def paths(self) -> list[str]:
@@ -68,18 +67,12 @@ class MakeImages(Step):
         """Make them, for QEMU's user; raises ImageError or Interrupted, and leaves none then."""
         with Signals() as signals:
             program = QemuImg(find_qemu_img(), signals)
-            make(self.plan, program, signals, lambda _image, _percent: None, self.owner)
-        for path in self.paths:
-            status = os.lstat(path)
-            self._made.append((path, status.st_dev, status.st_ino))
+            make(self.plan, program, signals, lambda _image, _percent: None, self._workplace)
 
     def undo(self) -> None:
         """Remove those that were made, and no other that may be there."""
-        for path, device, inode in self._made:
-            with suppress(FileNotFoundError):
-                status = os.lstat(path)
-                if (status.st_dev, status.st_ino) == (device, inode):
-                    os.unlink(path)
+        if left := self._workplace.undo():
+            raise HostError(f"remove by hand what could not be removed: {', '.join(left)}")
 
 
 def _secrets(provided: Provided | None) -> Secrets:

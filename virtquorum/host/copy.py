@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from virtquorum.errors import HostError
 from virtquorum.host.change import MonitorCommand, Text
-from virtquorum.host.compare import key_of, name_of, stand_in_name
-from virtquorum.host.hold import hold, holds, let_go
+from virtquorum.host.compare import key_of, name_of
 from virtquorum.host.live import LiveStep
 from virtquorum.host.monitor import wait_until
-from virtquorum.host.nodes import close
+from virtquorum.host.nodes import close, opening
 from virtquorum.qemu.qmp import command
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from virtquorum.host.monitor import Monitor
     from virtquorum.json_text import Json
 
-__all__ = ["EndCopy", "HoldImages", "StartCopy", "end", "job_of", "spread_of"]
+__all__ = ["EndCopy", "StartCopy", "end", "job_of", "spread_of"]
 
 #: Seconds that QEMU may take to end a job while the guest runs, and while it is paused for that.
 _ENDING: Final = 60.0
@@ -50,36 +49,6 @@ _PATIENCE: Final = 10.0
 
 class _SlowError(HostError):
     """A job has not ended in the time that it was given."""
-
-
-class HoldImages(LiveStep):
-    """Hold the images of a graph, so that QEMU opens none of them anew, until it is pointed away.
-
-    ``nodes`` is the flat list that the disk has.
-    """
-
-    words = "keep the disk's images open"
-
-    def __init__(self, monitor: Monitor, alias: str, nodes: Sequence[Options]) -> None:
-        super().__init__(monitor)
-        self.alias = alias
-        self.nodes = nodes
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """The commands."""
-        return tuple(
-            MonitorCommand(command=command("blockdev-add", one))
-            for one in holds(self.alias, self.nodes)
-        )
-
-    def do(self, course: Course) -> None:
-        """Hold those that are written to."""
-        hold(self.monitor, self.alias, self.nodes)
-
-    def bring_back(self) -> None:
-        """Let go of them."""
-        let_go(self.monitor, stand_in_name(self.alias))
 
 
 class StartCopy(LiveStep):
@@ -120,8 +89,10 @@ class StartCopy(LiveStep):
     @property
     def actions(self) -> tuple[Action, ...]:
         """The commands."""
-        added = (MonitorCommand(command=command("blockdev-add", one)) for one in self._spread)
-        return (*added, MonitorCommand(command=command("blockdev-mirror", self._mirror)))
+        return (
+            *opening(self._spread),
+            MonitorCommand(command=command("blockdev-mirror", self._mirror)),
+        )
 
     def do(self, course: Course) -> None:
         """Copy; raises HostError with QEMU's reason if the job ends."""

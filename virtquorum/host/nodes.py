@@ -15,7 +15,7 @@ from virtquorum.qemu.objects import object_options
 from virtquorum.qemu.qmp import command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from virtquorum.host.change import Action, Course
     from virtquorum.host.compare import Options
@@ -34,6 +34,7 @@ __all__ = [
     "close_node",
     "differences",
     "nosave_name",
+    "opening",
     "point",
     "size_of",
     "unchanged",
@@ -101,6 +102,11 @@ class RemoveObjects(LiveStep):
                 self.monitor.command("object-del", id=name)
 
 
+def opening(nodes: Iterable[Options]) -> tuple[Action, ...]:
+    """The commands that open nodes, for a plan."""
+    return tuple(MonitorCommand(command=command("blockdev-add", one)) for one in nodes)
+
+
 class OpenNodes(LiveStep):
     """Open block nodes; those below come first."""
 
@@ -118,7 +124,7 @@ class OpenNodes(LiveStep):
     @property
     def actions(self) -> tuple[Action, ...]:
         """The commands."""
-        return tuple(MonitorCommand(command=command("blockdev-add", one)) for one in self.nodes)
+        return opening(self.nodes)
 
     def do(self, course: Course) -> None:
         """Open them all; a node of a name that is taken is refused by QEMU."""

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 from virtquorum.errors import HostError
 from virtquorum.host.change import Text
 from virtquorum.host.compare import Difference, Options, children_of, name_of, stand_in_name
-from virtquorum.host.copy import EndCopy, HoldImages, StartCopy
+from virtquorum.host.copy import EndCopy, StartCopy
 from virtquorum.host.guards import check_votes
+from virtquorum.host.holding import CloseOld, HoldImages
 from virtquorum.host.live import Clear, LiveStep, Write, is_running
 from virtquorum.host.nodes import (
     AddObjects,
@@ -34,7 +35,6 @@ from virtquorum.host.nodes import (
     unchanged,
 )
 from virtquorum.host.paused import StillPaused, Undisturbed, Watched, WatchedResume
-from virtquorum.host.point_away import CloseOld, PointAway
 from virtquorum.host.refilled import Refilled
 from virtquorum.host.same_file import Kept, SameFiles, check_files
 from virtquorum.model.node import Node, node
@@ -174,7 +174,7 @@ class _Steps:
         monitor, alias = self.monitor, self.alias
         copy = StartCopy(monitor, self.old.top, targets, alias) if targets else None
         look = Look(monitor, alias, self.old.top, self.size)
-        away = PointAway(monitor, look, self.old.nodes, name_of(between))
+        away = Point(monitor, look, self.old.top, name_of(between), measures=False)
         yield OpenNodes(monitor, [between], "open a stand-in for the quorum")
         yield HoldImages(monitor, alias, self.old.nodes)
         if copy is not None:

@@ -53,15 +53,16 @@ def make(
     qemu_img: QemuImg,
     signals: Signals,
     progress: Callable[[Planned, int | None], None],
-    owner: tuple[int, int] | None = None,
+    workplace: Workplace | None = None,
 ) -> list[str]:
-    """Make the plan's images, each whole, and its ``owner``'s, before it is seen at its place.
+    """Make the plan's images, each whole before it is seen at its place.
 
     ``progress`` is told of each image, with whole percents while one is
-    copied.  Returns the directories of its own that could not be removed.
-    Raises ImageError or Interrupted; what was made is removed then.
+    copied; ``workplace`` knows whose they are, and can undo it afterwards.
+    Returns the directories of its own that could not be removed.  Raises
+    ImageError or Interrupted; what was made is removed then.
     """
-    return _Maker(plan.images, qemu_img, signals, progress, Workplace(owner)).make()
+    return _Maker(plan.images, qemu_img, signals, progress, workplace or Workplace()).make()
 
 
 class _Maker:

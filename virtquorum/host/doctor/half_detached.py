@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from virtquorum.check.finding import Severity
 from virtquorum.host.change import Asked, Plan
 from virtquorum.host.doctor.finding import Ailment
+from virtquorum.host.doctor.view import seeming
 from virtquorum.host.live import LiveStep
 from virtquorum.host.plug import ask_out, see_gone
-from virtquorum.xml.record import machine_elements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def half_detached(view: View) -> Iterator[Ailment]:
     """Placeholders that are disks to libvirt, of no record, and no device of QEMU's."""
     assert view.live is not None
     recorded = {one.alias for one in view.disks}
-    for target, alias, path in _placeholders(view):
+    for target, alias, path in seeming(view.live):
         if alias and alias not in recorded and alias not in view.devices:
             yield Ailment(
                 kind="half-detached",
@@ -45,17 +45,6 @@ def half_detached(view: View) -> Iterator[Ailment]:
                     steps=(LetGo(view.monitor, alias),),
                 ),
             )
-
-
-def _placeholders(view: View) -> Iterator[tuple[str, str, str]]:
-    """Target, alias and path of the disks whose files are called as placeholders are."""
-    assert view.live is not None
-    for disk in machine_elements(view.live.document.root, "disk"):
-        words = {one.name: one.attributes for one in disk.elements()}
-        path = words.get("source", {}).get("file", "")
-        if path.endswith(".placeholder"):
-            alias = words.get("alias", {}).get("name", "")
-            yield words.get("target", {}).get("dev", ""), alias, path
 
 
 class LetGo(LiveStep):

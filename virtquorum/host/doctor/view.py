@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from virtquorum.errors import HostError, TranslationError
 from virtquorum.host.kept import with_kept
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from virtquorum.host.domain import HostDomain
     from virtquorum.host.monitor import Frontend, Monitor
     from virtquorum.stock.lowering import Lowering
+    from virtquorum.xml.document import Element
     from virtquorum.xml.domain import Domain
     from virtquorum.xml.record import Lowered
     from virtquorum.xml.troubles import Trouble
 
-__all__ = ["View", "nodes_of"]
+__all__ = ["Seeming", "View", "nodes_of", "seeming"]
 
 _PERIPHERAL: Final = "/machine/peripheral/"
 
@@ -174,7 +175,7 @@ class View:
         for text in (self.live, self.definition, self._saved()):
             if text is not None:
                 found |= {path: target for target, path in kept_files(text).items()}
-                found |= dict(_seeming(text))
+                found |= {one.path: one.target for one in seeming(text)}
         return found
 
     def _saved(self) -> Domain | None:
@@ -189,14 +190,26 @@ def nodes_of(one: Lowering) -> list[str]:
     return names + [str(node["node-name"]) for node in one.guard]
 
 
-def _seeming(text: Domain) -> Iterator[tuple[str, str]]:
-    """The sources that are called as placeholders are, whatever the record says, and targets."""
+class Seeming(NamedTuple):
+    """A disk with a file that is called as placeholders are; '' for what the XML does not say."""
+
+    target: str
+    alias: str
+    path: str
+
+
+def seeming(text: Domain) -> Iterator[Seeming]:
+    """The disks whose files are called as placeholders are, whatever the record says."""
     for disk in machine_elements(text.document.root, "disk"):
-        for source in disk.elements("source"):
-            path = source.attributes.get("file", "")
-            if path.endswith(".placeholder"):
-                targets = [one.attributes.get("dev", "") for one in disk.elements("target")]
-                yield path, "".join(targets[:1])
+        words = {name: _words(disk, name) for name in ("target", "alias", "source")}
+        path = words["source"].get("file", "")
+        if path.endswith(".placeholder"):
+            yield Seeming(words["target"].get("dev", ""), words["alias"].get("name", ""), path)
+
+
+def _words(disk: Element, name: str) -> Mapping[str, str]:
+    """The attributes of the first element of a name; none where there is none."""
+    return next((one.attributes for one in disk.elements(name)), {})
 
 
 def _record(text: Domain | None) -> Record | None:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from virtquorum.host.change import MonitorCommand
 from virtquorum.host.live import LiveStep
-from virtquorum.qemu.qmp import command
+from virtquorum.host.nodes import nosave_name, opening
 
 if TYPE_CHECKING:
     from virtquorum.host.change import Action, Course
@@ -46,7 +45,7 @@ def forbidding(one: Lowering) -> Options:
     """The node that forbids to save a domain for the sake of one of its disks."""
     return {
         "driver": "blkdebug",
-        "node-name": f"{one.drive.removesuffix('-c')}-nosave",
+        "node-name": nosave_name(one.drive),
         "image": {"driver": "null-co", "size": 512},
         "take-child-perms": ["write"],
     }
@@ -65,7 +64,7 @@ class ForbidSaving(LiveStep):
     @property
     def actions(self) -> tuple[Action, ...]:
         """The command."""
-        return (MonitorCommand(command=command("blockdev-add", self._node)),)
+        return opening([self._node])
 
     def do(self, course: Course) -> None:
         """Open the node that forbids it, if that is not there from an earlier change."""

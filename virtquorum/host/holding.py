@@ -1,6 +1,6 @@
-"""A disk is pointed at the stand-in, and what was below it is closed, with its images held.
+"""The images of a disk are held while its graph is exchanged, and let go of with what is closed.
 
-So it can be pointed away from a quorum of which an image was removed, or a
+So a disk can be pointed away from a quorum of which an image was removed, or a
 disk pulled out, though the quorum itself goes on: just when that member is to
 be replaced.  And if it is pointed back, all is where it was.
 """
@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from virtquorum.host.change import MonitorCommand
-from virtquorum.host.compare import name_of
+from virtquorum.host.compare import name_of, stand_in_name
 from virtquorum.host.hold import hold, holds, holds_on, let_go
-from virtquorum.host.nodes import CloseNodes, Look, Point
-from virtquorum.qemu.qmp import command
+from virtquorum.host.live import LiveStep
+from virtquorum.host.nodes import CloseNodes, opening
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,38 +21,34 @@ if TYPE_CHECKING:
     from virtquorum.host.compare import Options
     from virtquorum.host.monitor import Monitor
 
-__all__ = ["CloseOld", "PointAway"]
+__all__ = ["CloseOld", "HoldImages"]
 
 
-class PointAway(Point):
-    """Point a disk at the stand-in, ``after``; ``old`` is the graph that it has."""
+class HoldImages(LiveStep):
+    """Hold the images of a graph, so that QEMU opens none of them anew, until it is pointed away.
 
-    def __init__(
-        self,
-        monitor: Monitor,
-        look: Look,
-        old: Sequence[Options],
-        after: str,
-    ) -> None:
-        super().__init__(monitor, look, name_of(old[-1]), after, measures=False)
-        self.old = old
+    ``nodes`` is the flat list that the disk has.
+    """
+
+    words = "keep the disk's images open"
+
+    def __init__(self, monitor: Monitor, alias: str, nodes: Sequence[Options]) -> None:
+        super().__init__(monitor)
+        self.alias = alias
+        self.nodes = nodes
 
     @property
     def actions(self) -> tuple[Action, ...]:
         """The commands."""
-        held = holds(self.alias, self.old)
-        added = (MonitorCommand(command=command("blockdev-add", one)) for one in held)
-        return (*added, *super().actions)
+        return opening(holds(self.alias, self.nodes))
 
     def do(self, course: Course) -> None:
-        """Hold the images, and point it."""
-        hold(self.monitor, self.alias, self.old)
-        super().do(course)
+        """Hold those that are written to."""
+        hold(self.monitor, self.alias, self.nodes)
 
     def bring_back(self) -> None:
-        """Point it back, and let go of the images."""
-        super().bring_back()
-        let_go(self.monitor, self.after)
+        """Let go of them."""
+        let_go(self.monitor, stand_in_name(self.alias))
 
 
 class CloseOld(CloseNodes):
