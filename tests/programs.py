@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -120,45 +121,31 @@ def qemu(
 
     Raises AssertionError with QEMU's own words if it does not start.
     """
-    socket, log = folder / "qmp.sock", folder / "qemu.log"
-    with log.open("wb") as output:
+    log = folder / "qemu.log"
+    # Connected before QEMU starts: of a client that comes while QEMU sets up its monitor,
+    # both QEMU's main loop and the monitor's thread may read, and bytes get lost.
+    ours, theirs = socket.socketpair()
+    with log.open("wb") as output, theirs:
         process = subprocess.Popen(
             [program, "-M", machine, "-nodefaults", "-display", "none", "-S",
-             "-qmp", f"unix:{socket},server=on,wait=off", *arguments],
+             "-chardev", f"socket,id=monitor,fd={theirs.fileno()}",
+             "-mon", "chardev=monitor,mode=control", *arguments],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder,
+            pass_fds=[theirs.fileno()],
         )  # fmt: skip
+    monitor = QEMUMonitorProtocol(ours)
     try:
-        monitor = _connected(socket, process, log)
-        try:
-            yield Qemu(process, monitor, log)
-        finally:
-            monitor.close()
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        socket.unlink(missing_ok=True)
-
-
-def _connected(socket: Path, process: subprocess.Popen[bytes], log: Path) -> QEMUMonitorProtocol:
-    """The monitor of a QEMU that has just been started, once its disks are open.
-
-    The socket is there before anybody listens on it, and QEMU talks before it
-    has come to its disks, over which it may end: so this is tried until it works.
-    """
-    deadline = time.monotonic() + 20
-    while True:
-        _await(socket, process, log)
-        monitor = QEMUMonitorProtocol(str(socket))
         try:
             monitor.connect()
         except Exception as error:
-            monitor.close()
-            if process.poll() is not None or time.monotonic() > deadline:
-                said = log.read_text("utf-8", "replace")
-                raise AssertionError(f"no connection to QEMU: {error}; it said: {said}") from error
-            time.sleep(0.02)
-        else:
-            return monitor
+            process.wait(timeout=20)
+            said = log.read_text("utf-8", "replace")
+            raise AssertionError(f"no connection to QEMU: {error}; it said: {said}") from error
+        yield Qemu(process, monitor, log)
+    finally:
+        monitor.close()
+        process.terminate()
+        process.wait(timeout=30)
 
 
 def refusal(arguments: Sequence[str], folder: Path) -> str:
@@ -173,28 +160,28 @@ def refusal(arguments: Sequence[str], folder: Path) -> str:
 
 @contextmanager
 def nbd_server(
-    image: Path, socket: Path, *, format: str = "raw", export: str = ""
+    image: Path, address: Path, *, format: str = "raw", export: str = ""
 ) -> Iterator[None]:
     """Serve an image with qemu-nbd on a unix socket."""
-    log = socket.with_suffix(".log")
+    log = address.with_suffix(".log")
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["qemu-nbd", "--socket", str(socket), "--format", format, "--export-name", export,
+            ["qemu-nbd", "--socket", str(address), "--format", format, "--export-name", export,
              "--shared", "4", "--persistent", str(image)],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
     try:
-        _await(socket, process, log)
+        _await(address, process, log)
         yield
     finally:
         process.terminate()
         process.wait(timeout=30)
-        socket.unlink(missing_ok=True)
+        address.unlink(missing_ok=True)
 
 
-def _await(socket: Path, process: subprocess.Popen[bytes], log: Path) -> None:
+def _await(address: Path, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + 20
-    while not socket.exists():
+    while not address.exists():
         if process.poll() is not None or time.monotonic() > deadline:
             said = log.read_text("utf-8", "replace")
             raise AssertionError(f"{process.args!r} did not start: {said}")
