@@ -227,21 +227,22 @@ def test_a_newline_behind_the_passphrase_is_said(tmp_path: Path) -> None:
     coded.write_text("b3BlbiBzZXNhbWUK\n")
     paths = [tmp_path / name for name in ("a", "b")]
     members = [image(one, "qcow2", inside=ENCRYPTED) for one in paths]
+    alone = domain(tmp_path, quorum(members[0]), name="alone.xml")
     path = domain(tmp_path, quorum(*members))
+    # Each image takes a processor some seconds.
     for file in (f"file:{key}", *([f"base64:{coded}"] if NIGHTLY else [])):
-        done = run("create", "--size", "1M", "--secret", f"{UUID}={file}", path)
+        done = run("create", "--size", "1M", "--secret", f"{UUID}={file}", alone)
         assert done.code == 0
         assert done.err == (
             f"virtquorum: note: the passphrase in '{file.partition(':')[2]}' ends with a newline, "
             "which is a part of it: libvirt's secret must end with it too; if it should not, "
             "head -c -1 makes a file without\n"
         )
-        paths[1].unlink()
-        # It opens the other member, so it is what it should be.
-        done = run("create", "--from", "0", "--secret", f"{UUID}={file}", path)
-        assert (done.code, done.err) == (0, "")
-        for one in paths:
-            one.unlink()
+        if NIGHTLY:  # it opens the other member, so it is what it should be
+            done = run("create", "--from", "0", "--secret", f"{UUID}={file}", path)
+            assert (done.code, done.err) == (0, "")
+            paths[1].unlink()
+        paths[0].unlink()
     assert run("create", "--size", "1M", "--secret", f"{UUID}=file:{plain}", path).err == ""
     paths[1].unlink()
     done = run("create", "--from", "0", "--secret", f"{UUID}=file:{key}", path)

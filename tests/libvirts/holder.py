@@ -35,6 +35,10 @@ from pathlib import Path
 from typing import Any
 
 _PR_SET_CHILD_SUBREAPER = 36
+#: What is read when Python and libvirt begin.
+_EARLY = ("PYTHON", "LIBVIRT_LOG", "LIBVIRT_DEBUG", "LANG", "LC_")
+#: What the first Python program was given of it; and a second item from the second one on.
+_first: list[dict[str, str]] = []
 
 
 def main() -> None:
@@ -135,6 +139,10 @@ def _start(argv: list[str], asked: dict[str, Any]) -> int:
         open(asked["output"], "ab") as output,
         open(asked["errors"], "ab") as errors,
     ):
+        if _forks(argv, asked["environment"]):
+            from tests.libvirts.warm import fork
+
+            return fork(argv[2], argv[3:], asked["environment"], (input, output, errors))
         process = subprocess.Popen(
             argv, stdin=input, stdout=output, stderr=errors, start_new_session=True,
             env={**os.environ, **asked["environment"]},
@@ -143,9 +151,33 @@ def _start(argv: list[str], asked: dict[str, Any]) -> int:
     return process.pid
 
 
+def _forks(argv: list[str], environment: dict[str, str]) -> bool:
+    """Whether a program begins as a fork of this process: a Python module, from the second on.
+
+    Not if its environment has what is read when Python and libvirt begin, and
+    other than the first one's was.
+    """
+    if argv[:2] != [sys.executable, "-m"]:
+        return False
+    early = {name: value for name, value in environment.items() if name.startswith(_EARLY)}
+    if not _first:
+        _first.append(early)
+        return False
+    if early != _first[0]:
+        return False
+    if len(_first) == 1:
+        _first.append({})
+        os.environ.update(early)
+        sys.path[0] = os.getcwd()
+        from tests.libvirts.warm import warm_up
+
+        warm_up()
+    return True
+
+
 def _signal(pid: int, number: int) -> bool:
     """Only a child that was not yet reaped surely has its id."""
-    if pid not in _children():
+    if not _is_child(Path(f"/proc/{pid}")):
         return False
     os.kill(pid, number)
     return True
@@ -164,14 +196,15 @@ def _reap() -> bool:
 
 
 def _children() -> list[int]:
-    found = []
-    for one in Path("/proc").iterdir():
-        if one.name.isdigit():
-            with suppress(OSError):
-                words = (one / "stat").read_text().rpartition(")")[2].split()
-                if int(words[1]) == os.getpid():
-                    found.append(int(one.name))
-    return found
+    every = (one for one in Path("/proc").iterdir() if one.name.isdigit())
+    return [int(one.name) for one in every if _is_child(one)]
+
+
+def _is_child(one: Path) -> bool:
+    with suppress(OSError):
+        words = (one / "stat").read_text().rpartition(")")[2].split()
+        return int(words[1]) == os.getpid()
+    return False
 
 
 def _end() -> None:

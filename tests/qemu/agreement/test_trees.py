@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, assume, example, given, note, settings
 
+from tests.nightly import NIGHTLY
 from tests.qemu.agreement.expected import agreement
 from tests.qemu.agreement.monitor import NO_QEMU
 from tests.qemu.agreement.opening import STYLES, Disks, Resident, Style, opened, spelled
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(bool(NO_QEMU), reason=f"not installed: {NO_QEMU}")
 
-#: How many domains are tried; VIRTQUORUM_NIGHTLY asks for the long run.
-NIGHTLY = bool(os.environ.get("VIRTQUORUM_NIGHTLY"))
+#: How many domains are tried.
 EXAMPLES = 2000 if NIGHTLY else 100
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, note, settings
 from hypothesis import strategies as st
 
+from tests.nightly import NIGHTLY, nightly
 from tests.qemu.back.models import document, domains
 from tests.qemu.back.normal import normal
 from tests.qemu.back.sources import PROVIDED, SOURCE_KEYS
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from virtquorum.model.disk import Disk
     from virtquorum.xml.domain import Domain
 
-NIGHTLY = bool(os.environ.get("VIRTQUORUM_NIGHTLY"))
 HERE = settings(
     max_examples=1000 if NIGHTLY else 60, deadline=None, derandomize=not NIGHTLY,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -180,6 +179,7 @@ class _EverythingReached(Exception):  # noqa: N818 - no error
     pass
 
 
+@nightly
 def test_the_laws_reach_everything() -> None:
     seen: set[str] = set()
 

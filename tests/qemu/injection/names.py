@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from xml.sax.saxutils import quoteattr
 
 from hypothesis import strategies as st
 
-__all__ = ["NAMES", "NIGHTLY", "SIZE", "TEXTS", "attribute", "domain_of"]
+__all__ = ["NAMES", "SIZE", "TEXTS", "attribute", "domain_of"]
 
-NIGHTLY = bool(os.environ.get("VIRTQUORUM_NIGHTLY"))
 SIZE = 1024 * 1024
 NAMES = [
     "a,b.raw",

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.nightly import NIGHTLY
 from tests.qemu.agreement.opening import STYLES, Style, spelled
-from tests.qemu.injection.names import NAMES, NIGHTLY, TEXTS, attribute, domain_of
+from tests.qemu.injection.names import NAMES, TEXTS, attribute, domain_of
 from virtquorum.errors import TranslationError
 from virtquorum.qemu.drive import dotted
 from virtquorum.qemu.provided import Provided, SecretFile

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.nightly import NIGHTLY
 from tests.qemu.agreement.expected import agreement
 from tests.qemu.agreement.monitor import NO_QEMU, started
 from tests.qemu.agreement.opening import STYLES, Style, built, opened, spelled
-from tests.qemu.injection.names import NAMES, NIGHTLY, SIZE, TEXTS, attribute, domain_of
+from tests.qemu.injection.names import NAMES, SIZE, TEXTS, attribute, domain_of
 from tests.servers.loop import loop_device, missing_for_loop
 from tests.servers.nbd import nbd_on_socket
 from tests.servers.process import lacks, program
