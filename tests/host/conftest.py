@@ -1,4 +1,4 @@
-"""One libvirtd for the tests of this room."""
+"""One libvirtd for the tests of this room, and an embedded libvirt for a file of them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from tests.libvirtd import libvirtd, missing_for_libvirtd
+from tests.libvirts import embed
 from tests.qemu.agreement.images import luks_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.libvirts import Embed
 
 
 class Luks(NamedTuple):
@@ -39,6 +42,22 @@ def host(daemon: str) -> Iterator[Any]:
     connection = libvirt.open(daemon)
     yield connection
     connection.close()
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[Embed]:
+    """A libvirt in a process of its own."""
+    with embed() as bench:
+        yield bench
+
+
+@pytest.fixture
+def bench(embedded: Embed) -> Iterator[Embed]:
+    """The same, without domains in the end, and without placeholders."""
+    yield embedded
+    embedded.destroy_guests()
+    for one in (embedded.root / "virtquorum").glob("*"):
+        one.unlink()
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from tests.host import converting, doctored
 from tests.host.converting import BOTH, CONTENT, SIZE, Stock
 from tests.libvirts import CallError, asked, embed, missing_for_embed
 from tests.libvirts.domains import disk_content, disk_xml
+from tests.nightly import nightly
 from tests.programs import qemu_img
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def refused(stock: Stock, word: str, *arguments: object, **options: object) -> s
     return caught.value.text
 
 
-@pytest.mark.parametrize("bus", ["virtio", "scsi", "sata"])
+@pytest.mark.parametrize("bus", ["virtio", pytest.param("scsi", marks=nightly), "sata"])
 def test_off(bench: Embed, bus: str) -> None:
     stock = Stock(bench, f"off-{bus}", bus=bus, run=False)
     before = bench.call(asked.xml, stock.name, True)

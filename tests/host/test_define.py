@@ -17,32 +17,15 @@ from tests.host.quorum_domains import (
     web,
     with_uuid,
 )
-from tests.libvirts import asked, embed, missing_for_embed
+from tests.libvirts import asked, missing_for_embed
 from tests.libvirts.domains import disk_xml
 from tests.programs import qemu_img, run
 from virtquorum.host.placeholders import SENTENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.libvirts import Embed
 
 pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
-
-
-@pytest.fixture(scope="module")
-def libvirt() -> Iterator[Embed]:
-    with embed() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(libvirt: Embed) -> Iterator[Embed]:
-    """Without domains in the end, and without placeholders."""
-    yield libvirt
-    libvirt.destroy_guests()
-    for one in (libvirt.root / "virtquorum").glob("*"):
-        one.unlink()
 
 
 def placeholder(bench: Embed, name: str, target: str = "vda") -> Path:

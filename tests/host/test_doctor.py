@@ -18,6 +18,7 @@ from tests.host import ailing, doctored
 from tests.host.patching import Web
 from tests.host.quorum_domains import DATA_TEXT, quorum_disk
 from tests.libvirts import GoneError, asked, embed, missing_for_embed
+from tests.nightly import nightly
 from virtquorum.check.finding import Severity
 from virtquorum.cli.doctor import _agreed
 from virtquorum.cli.streams import Streams
@@ -264,7 +265,9 @@ def test_a_domain_that_cannot_be_looked_at(web: Ward) -> None:
     assert "unseen" in SEEN
 
 
-@pytest.mark.parametrize("at", [6, 15, 17])
+@pytest.mark.parametrize(
+    "at", [pytest.param(6, marks=nightly), 15, pytest.param(17, marks=nightly)]
+)
 def test_a_doctor_that_is_interrupted(web: Ward, at: int) -> None:
     """Another one goes on where it was."""
     change = (["set_quorum", "vda", {"threshold": 3}], {"live": True, "config": True})

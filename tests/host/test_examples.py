@@ -14,11 +14,9 @@ import pytest
 
 from tests.cli.test_completeness import command_of, examples
 from tests.host.quorum_domains import members, quorum_disk, virtquorum, web
-from tests.libvirts import embed, missing_for_embed
+from tests.libvirts import missing_for_embed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.libvirts import Embed
 
 pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
@@ -28,20 +26,6 @@ RUNNING = {"destroy", "shutdown"}
 COMMANDS = {
     "define", "destroy", "diff", "dumpxml", "edit", "list", "shutdown", "start", "undefine",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def libvirt() -> Iterator[Embed]:
-    with embed() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(libvirt: Embed) -> Iterator[Embed]:
-    yield libvirt
-    libvirt.destroy_guests()
-    for one in (libvirt.root / "virtquorum").glob("*"):
-        one.unlink()
 
 
 @pytest.mark.parametrize("line", [one for one in examples() if command_of(one) in COMMANDS])

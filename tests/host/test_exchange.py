@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.host.quorum_domains import members, quorum_disk, virtquorum, web, with_uuid
-from tests.libvirts import embed, missing_for_embed
+from tests.libvirts import missing_for_embed
 from tests.programs import qemu_img
 from virtquorum.host.exchange import exchanges
 from virtquorum.xml.domain import Domain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.libvirts import Embed
@@ -335,21 +334,6 @@ def test_the_question(files: list[Path], tmp_path: Path) -> None:
 
 
 # On a libvirt
-
-
-@pytest.fixture(scope="module")
-def libvirt() -> Iterator[Embed]:
-    with embed() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(libvirt: Embed) -> Iterator[Embed]:
-    """Without domains in the end, and without placeholders."""
-    yield libvirt
-    libvirt.destroy_guests()
-    for one in (libvirt.root / "virtquorum").glob("*"):
-        one.unlink()
 
 
 def defined(bench: Embed) -> list[Path]:

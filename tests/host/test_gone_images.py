@@ -10,6 +10,7 @@ import pytest
 from tests.host import gone_images
 from tests.host.patching import Web
 from tests.libvirts import CallError, GoneError, asked, embed, missing_for_embed
+from tests.nightly import nightly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,9 +68,14 @@ def replacement(web: Web) -> list[Any]:
 
 @pytest.mark.parametrize(
     "at",
-    ["close the quorum as it was", "open the quorum as it shall be", "point the disk 'ua-vq-sda' "
-     "at 'vq-sda'", "see that QEMU has", "let the guest run again"],
-)  # fmt: skip
+    [
+        pytest.param("close the quorum as it was", marks=nightly),
+        "open the quorum as it shall be",
+        pytest.param("point the disk 'ua-vq-sda' at 'vq-sda'", marks=nightly),
+        pytest.param("see that QEMU has", marks=nightly),
+        "let the guest run again",
+    ],
+)
 def test_a_killed_replacement_is_mended(web: Web, at: str) -> None:
     arguments = replacement(web)
     with pytest.raises(GoneError):

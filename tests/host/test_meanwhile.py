@@ -8,32 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.host.quorum_domains import members, quorum_disk, virtquorum, web, with_uuid
-from tests.libvirts import asked, embed, missing_for_embed
+from tests.libvirts import asked, missing_for_embed
 from virtquorum.errors import HostError
 from virtquorum.host.change import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.libvirts import Embed
     from virtquorum.host.change import Course
 
 embedded = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
-
-
-@pytest.fixture(scope="module")
-def libvirt() -> Iterator[Embed]:
-    with embed() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(libvirt: Embed) -> Iterator[Embed]:
-    """Without domains in the end, and without placeholders."""
-    yield libvirt
-    libvirt.destroy_guests()
-    for one in (libvirt.root / "virtquorum").glob("*"):
-        one.unlink()
 
 
 def placeholder(bench: Embed) -> Path:

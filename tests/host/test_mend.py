@@ -11,6 +11,7 @@ from tests.host import live, live_faults
 from tests.host.live_guests import CONTENT, Booted
 from tests.host.test_plug import Plug
 from tests.libvirts import GoneError, embed, missing_for_embed, missing_for_system, system
+from tests.nightly import nightly
 from tests.servers.nbd import nbd_on_socket
 from virtquorum.host.change import ChangeError, Observer, Plan, apply
 from virtquorum.host.live import BEGINNING
@@ -39,6 +40,7 @@ def booted(bench: Embed) -> Booted:
     return Booted(bench, "mended", buses=("scsi",))
 
 
+@nightly
 def test_a_swap_that_was_cut_short_anywhere(booted: Booted) -> None:
     new = booted.graph(booted.images[0], *(booted.image(f"new{one}") for one in range(2)))
     graphs = booted.nodes, new
@@ -59,6 +61,7 @@ _FIRST = "write down what is going to be changed"
 _LAST = "take away the note of what was going to be changed"
 
 
+@nightly
 def test_a_plug_that_was_cut_short_anywhere(booted: Booted) -> None:
     plug = Plug(booted, "sdb", "scsi")
     arguments = (booted.name, plug.alias, plug.xml, plug.nodes)

@@ -12,36 +12,19 @@ import pytest
 
 from tests.host.quorum_domains import members, quorum_disk, virtquorum, web, with_uuid
 from tests.host.test_session import Elsewhere
-from tests.libvirts import asked, embed, missing_for_embed
+from tests.libvirts import asked, missing_for_embed
 from virtquorum.errors import HostError
 from virtquorum.host.placeholders import SENTENCE
 from virtquorum.stock.lower import lower
 from virtquorum.xml.domain import Domain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.libvirts import Embed
 
 embedded = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
 
 SIZE = 4 << 20
 SCSI = "<controller type='scsi' model='virtio-scsi'/>"
-
-
-@pytest.fixture(scope="module")
-def libvirt() -> Iterator[Embed]:
-    with embed() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(libvirt: Embed) -> Iterator[Embed]:
-    """Without domains in the end, and without placeholders."""
-    yield libvirt
-    libvirt.destroy_guests()
-    for one in (libvirt.root / "virtquorum").glob("*"):
-        one.unlink()
 
 
 def placeholder(bench: Embed, name: str = "web", target: str = "vda") -> Path:

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.host.quorum_domains import members, quorum_disk, virtquorum, web
-from tests.libvirts import asked, embed, missing_for_embed
+from tests.libvirts import asked, missing_for_embed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.libvirts import Embed
 
 pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
@@ -20,21 +18,12 @@ pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(miss
 DIGEST = re.compile("""(<lowered [^>]*) disk=['"][0-9a-f]{16}['"]""")
 
 
-@pytest.fixture(scope="module")
-def libvirt() -> Iterator[Embed]:
-    with embed() as bench:
-        yield bench
-
-
 @pytest.fixture
-def bench(libvirt: Embed) -> Iterator[Embed]:
+def bench(bench: Embed) -> Embed:
     """With a quorum domain."""
-    done = virtquorum(libvirt, "define", "--no-checks", web(libvirt, "web"))
+    done = virtquorum(bench, "define", "--no-checks", web(bench, "web"))
     assert done.code == 0, done.err
-    yield libvirt
-    libvirt.destroy_guests()
-    for one in (libvirt.root / "virtquorum").glob("*"):
-        one.unlink()
+    return bench
 
 
 def edited(bench: Embed, old: str, new: str, *, digest: bool = True) -> str:

@@ -13,6 +13,7 @@ from tests.host.patching import SIZE, Web
 from tests.host.quorum_domains import DATA_TEXT
 from tests.libvirts import CallError, GoneError, Guest, asked, embed, missing_for_embed
 from tests.libvirts.domains import disk_content, disk_xml, guest_xml
+from tests.nightly import nightly
 from tests.programs import qemu_img
 
 if TYPE_CHECKING:
@@ -205,7 +206,12 @@ def test_a_fault_leaves_a_member_of_the_same_name_as_it_was(web: Web) -> None:
 
 @pytest.mark.parametrize(
     "where",
-    ["pause the guest", "close what was copied", "open the quorum as", "let the guest run again"],
+    [
+        pytest.param("pause the guest", marks=nightly),
+        "close what was copied",
+        pytest.param("open the quorum as", marks=nightly),
+        "let the guest run again",
+    ],
 )
 def test_a_killed_replacement_by_the_same_name(web: Web, where: str) -> None:
     older(web.images[1])

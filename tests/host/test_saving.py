@@ -8,29 +8,13 @@ import pytest
 
 from tests.guests import DATA
 from tests.host.quorum_domains import DATA_TEXT, members, quorum_disk, virtquorum, web
-from tests.libvirts import Guest, asked, embed, missing_for_embed
+from tests.libvirts import Guest, asked, missing_for_embed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.libvirts import Embed
     from tests.programs import Result
 
 pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
-
-
-@pytest.fixture(scope="module")
-def libvirt() -> Iterator[Embed]:
-    with embed() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(libvirt: Embed) -> Iterator[Embed]:
-    yield libvirt
-    libvirt.destroy_guests()
-    for one in (libvirt.root / "virtquorum").glob("*"):
-        one.unlink()
 
 
 def started(bench: Embed, policy: str, count: int = 3) -> Guest:

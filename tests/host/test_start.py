@@ -23,7 +23,7 @@ from tests.host.quorum_domains import (
     virtquorum,
     web,
 )
-from tests.libvirts import Guest, asked, embed, missing_for_embed
+from tests.libvirts import Guest, asked, missing_for_embed
 from tests.libvirts.domains import disk_content
 from tests.nightly import NIGHTLY
 from virtquorum.host.intent import NAMESPACE
@@ -31,29 +31,12 @@ from virtquorum.host.placeholders import SENTENCE
 from virtquorum.host.saved_header import ran_when_saved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.libvirts import Embed
 
 pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
 
 UUID = "7f1d0f5e-5c0a-4a1e-8b1e-2f8f6b0c9a11"
 SCSI = "<controller type='scsi' model='virtio-scsi'/>"
-
-
-@pytest.fixture(scope="module")
-def libvirt() -> Iterator[Embed]:
-    with embed() as bench:
-        yield bench
-
-
-@pytest.fixture
-def bench(libvirt: Embed) -> Iterator[Embed]:
-    """Without domains in the end, and without placeholders."""
-    yield libvirt
-    libvirt.destroy_guests()
-    for one in (libvirt.root / "virtquorum").glob("*"):
-        one.unlink()
 
 
 def defined(bench: Embed, *disks: str) -> None:

@@ -24,7 +24,7 @@ from tests.images.building import (
     quorum,
     wrapped,
 )
-from tests.nightly import NIGHTLY
+from tests.nightly import NIGHTLY, nightly
 from tests.programs import qemu_img, qemu_io, run
 from virtquorum.images.formats import FORMATS, PREALLOCATIONS
 
@@ -188,7 +188,7 @@ exec "$REAL" "$@" """
 
 
 @pytest.mark.usefixtures("_quick_keys")
-@pytest.mark.parametrize("format", ["raw", "qcow2"])
+@pytest.mark.parametrize("format", [pytest.param("raw", marks=nightly), "qcow2"])
 def test_encrypted_members_agree(format: str, tmp_path: Path) -> None:
     """What nobody has written to LUKS is noise; a vote on it must find zeros in each."""
     key = tmp_path / "key,=file"

@@ -34,7 +34,7 @@ def until(true: Callable[[], bool], otherwise: Callable[[], str], seconds: float
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, otherwise()
-        time.sleep(0.001)
+        time.sleep(0.004)
 
 
 class Bench:

@@ -83,7 +83,8 @@ def test_the_first_boot_runs_and_leaves_nothing(folder: Path) -> None:
 
 
 @NEEDED
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=nightly)])
+@nightly
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_boot_can_be_ended(folder: Path, number: int) -> None:
     """While its guest is there."""
     with subprocess.Popen(

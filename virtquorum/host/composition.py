@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from virtquorum.errors import HostError
+from virtquorum.host.file_key import file_key
 from virtquorum.model.identity import identity
 from virtquorum.model.image import Image, Quorum
 from virtquorum.model.sources.volume import VolumeSource
@@ -167,7 +168,7 @@ class Images:
         found = identity(source)
         if found is None:
             return source
-        file = _file(str(found.key[1])) if found.local and self._here else found.key
+        file = file_key(str(found.key[1])) if found.local and self._here else found.key
         return file, found.start, found.stop
 
     def _resolved(self, source: AnySource) -> AnySource:
@@ -198,13 +199,6 @@ def said(image: Image) -> str:
         return "an image without a place"
     part = next((one for one in getattr(image.source, "slices", ()) if one.type == "storage"), None)
     return f"'{place}'" + (f" ({part.size} bytes from {part.offset} on)" if part else "")
-
-
-def _file(path: str) -> Hashable:
-    with suppress(OSError):
-        found = os.stat(path)
-        return (found.st_rdev,) if found.st_rdev else (found.st_dev, found.st_ino)
-    return os.path.realpath(path)
 
 
 def _format(disk: Disk, image: Image) -> str | None:

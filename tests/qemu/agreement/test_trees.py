@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(bool(NO_QEMU), reason=f"not installed: {NO_QEMU}")
 
 #: How many domains are tried.
-EXAMPLES = 2000 if NIGHTLY else 100
+EXAMPLES = 2000 if NIGHTLY else 70
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from virtquorum.check.finding import Severity
 from virtquorum.check.rule import positions
 from virtquorum.check.sharing import voters, votes_apart
 from virtquorum.host.checks.result import CheckResult
+from virtquorum.host.file_key import file_key
 from virtquorum.model.identity import Identity, identity
 from virtquorum.model.image import Image, Quorum
 from virtquorum.report.location import where
@@ -58,12 +58,7 @@ def _identity(image: Image, volumes: Volumes, *, here: bool) -> Identity | None:
         return found
     if not here:
         return found._replace(key=("path", path))
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return found._replace(key=("path", os.path.realpath(path)))
-    inode = (0, status.st_rdev) if status.st_rdev else (status.st_dev, status.st_ino)
-    return found._replace(key=("inode", *inode))
+    return found._replace(key=file_key(path))
 
 
 def _result(disk: Disk, image: Image, other: Image) -> CheckResult:

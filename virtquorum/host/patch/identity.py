@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from virtquorum.errors import HostError, InputError
 from virtquorum.host.connection import asking
+from virtquorum.host.file_key import file_key
 from virtquorum.host.patch.guards import written_to
 from virtquorum.images.opened import local_path
 from virtquorum.model.image import Image
@@ -17,7 +16,7 @@ from virtquorum.xml.domain import Domain
 from virtquorum.xml.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
 
     from virtquorum.host.domain import HostDomain
     from virtquorum.host.patch.edit import Change, Edited
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["check_quorum", "check_twice", "identity", "newcomers", "others", "stale"]
 
 
-def identity(image: Image, *, here: bool) -> str | None:
+def identity(image: Image, *, here: bool) -> Hashable:
     """What one image has in common with itself under any other name; None where it has no place.
 
     ``here`` is whether files are files of this machine: then links are followed.
@@ -36,12 +35,7 @@ def identity(image: Image, *, here: bool) -> str | None:
     path = local_path(image)
     if path is None or not here:
         return path or where(image.source)
-    with suppress(OSError):
-        found = os.stat(path)
-        if stat.S_ISBLK(found.st_mode):
-            return f"device {found.st_rdev}"
-        return f"file {found.st_dev} {found.st_ino}"
-    return os.path.realpath(path)
+    return file_key(path)
 
 
 def _members(disk: Disk | None) -> list[Image]:
@@ -59,7 +53,7 @@ def check_twice(before: Domain, after: Domain, target: str, *, here: bool) -> No
     Raises HostError.
     """
     known = {where(one.source) for one in _members(_disk(before, target))}
-    found: dict[str, str | None] = {}
+    found: dict[Hashable, str | None] = {}
     for one in _members(_disk(after, target)):
         name, key = where(one.source), identity(one, here=here)
         other = found.setdefault(key, name) if key is not None else name
