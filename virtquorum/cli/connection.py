@@ -38,6 +38,7 @@ __all__ = [
     "carried_out",
     "domain_names",
     "given_secrets",
+    "looking",
     "observer",
     "refusing",
     "show_findings",
@@ -229,6 +230,16 @@ def _is_wide(streams: Streams) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+@contextmanager
+def looking(streams: Streams) -> Iterator[None]:
+    """Say on a terminal what takes some seconds where libvirt has not asked its QEMUs yet."""
+    streams.progress("looking whether QEMU can use the images")
+    try:
+        yield
+    finally:
+        streams.progress("")
 
 
 def show_results(

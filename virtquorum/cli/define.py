@@ -13,6 +13,7 @@ from virtquorum.cli.connection import (
     agreed,
     carried_out,
     given_secrets,
+    looking,
     refusing,
     show_findings,
     show_results,
@@ -99,7 +100,9 @@ def command(
             tell_unfinished(definition.existing, streams)
         show_findings(definition.findings, streams)
         if not no_checks:
-            show_results(check_definition(definition), streams, refusing=False)
+            with looking(streams):
+                results = check_definition(definition)
+            show_results(results, streams, refusing=False)
         for note in definition.notes:
             streams.note(note)
         if not agreed(definition.lost, streams, yes=yes, dry_run=dry_run):

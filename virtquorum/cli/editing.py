@@ -10,7 +10,7 @@ import tempfile
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from virtquorum.cli.connection import carried_out, show_findings, show_results
+from virtquorum.cli.connection import carried_out, looking, show_findings, show_results
 from virtquorum.cli.streams import Exit
 from virtquorum.errors import HostError, UsageError, VirtquorumError
 from virtquorum.host.define import InvalidError, check_definition, plan_definition
@@ -162,7 +162,9 @@ class Editing:
     def _notes(self, definition: Definition) -> None:
         show_findings(definition.findings, self.streams)
         if self._checks:
-            show_results(check_definition(definition), self.streams, refusing=False)
+            with looking(self.streams):
+                results = check_definition(definition)
+            show_results(results, self.streams, refusing=False)
         for note in definition.notes:
             self.streams.note(note)
 

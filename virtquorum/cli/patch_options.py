@@ -10,6 +10,7 @@ import typer
 from virtquorum.cli.connection import (
     agreed,
     carried_out,
+    looking,
     refusing,
     show_findings,
     show_results,
@@ -144,7 +145,8 @@ def _changed(
     from virtquorum.host.patch import ImagesError, InvalidPatchError, NothingToChangeError
 
     try:
-        patch = plan()
+        with looking(streams):
+            patch = plan()
     except InvalidPatchError as error:
         show_findings(error.findings, streams)
         streams.say(f"cannot {error.title}, so nothing was changed")

@@ -12,6 +12,7 @@ from virtquorum.cli.connection import (
     DryRun,
     NoChecks,
     carried_out,
+    looking,
     refusing,
     show_results,
 )
@@ -78,7 +79,8 @@ def _is_refused(domain: HostDomain, streams: Streams) -> bool:
     found = lowerings_of(domain, lowered)
     if not found:
         return False
-    results = check_images(domain.host.connection, lowered, found)
+    with looking(streams):
+        results = check_images(domain.host.connection, lowered, found)
     if refused(results):
         need_off(domain)  # else its own QEMU is who has the images open
     show_results(results, streams)

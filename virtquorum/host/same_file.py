@@ -14,7 +14,6 @@ their names are taken for what they are called.
 from __future__ import annotations
 
 import os
-import shlex
 from contextlib import suppress
 from stat import S_ISBLK, S_ISREG
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
@@ -170,11 +169,9 @@ def _refusal(monitor: Monitor, old: Sequence[Options], found: Sequence[Other]) -
         else "are not the files that the guest has open: somebody has put others in their place"
     )
     way = f"bring back what the guest has open, under the same name{'s' * (not is_one)}"
-    path = shlex.quote(found[0].path)
     more = (
         f"have the guest's disk copied to {'it' if is_one else 'them, one after the other'}: "
-        f"'virtquorum patch {monitor.name} member replace DISK {path} --file {path} --format "
-        "FORMAT --live'"
+        f"'virtquorum doctor {monitor.name}' prints the command"
         if any(one["driver"] == "quorum" for one in old)
         else f"copy the disk elsewhere first ('virsh blockcopy {monitor.name} …')"
     )
