@@ -57,7 +57,13 @@ def test_placeholders(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     done = run("lower", "--placeholder-dir", tmp_path, file)
     path = tmp_path / "ledger-db-vda.placeholder"
     assert f"<source file='{path}'/>" in done.out
-    assert "virtquorum: note: a start needs the placeholder" in done.err
+    assert done.err == (
+        f"virtquorum: note: a start needs the placeholder '{path}': an empty raw file of the "
+        "quorum's size; 'virtquorum doctor ledger-db' makes it once the domain is defined, and "
+        "'virtquorum define' does both\n"
+    )
+    said = run("lower", file).err
+    assert said.endswith("does both; --connect URI has it where that libvirt's are\n")
     assert str(path) in done.err
     qemu_img("create", "-q", "-f", "raw", path, "1M")
     assert str(path) not in run("lower", "--placeholder-dir", tmp_path, file).err

@@ -47,6 +47,15 @@ def test_the_domain_is_left_out() -> None:
     assert "; the domain stands before the command: patch DOMAIN attach; see" in done.err
 
 
+@pytest.mark.parametrize("words", [["member"], ["member", "replace"], ["detach"]])
+def test_the_help_of_a_command_without_a_domain(words: list[str]) -> None:
+    done = run("patch", *words, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == run("patch", "web", *words, "--help").out
+    # A domain of that name is one.
+    assert run("patch", "set", "member", "--help").out == run("patch", "a", "member", "--help").out
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -266,14 +266,36 @@ def test_the_width_is_the_terminals() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*use of forkpty:DeprecationWarning")
-@pytest.mark.parametrize("command", ["show", "format", "args"])
-def test_a_terminal_is_not_read_by_mistake(command: str) -> None:
-    code, shown = on_terminal(command)
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["show"], "a file or a directory"),
+        (["format"], "a file or a directory"),
+        (["args"], "a FILE"),
+        (["diff", "web"], "a FILE"),
+    ],
+)
+def test_a_terminal_is_not_read_by_mistake(words: list[str], what: str) -> None:
+    code, shown = on_terminal(*words)
     assert code == 2
     assert shown == (
-        "virtquorum: name a file or a directory, or - for standard input; "
-        f"see 'virtquorum {command} --help'\n"
+        f"virtquorum: name {what}, or - for standard input; see 'virtquorum {words[0]} --help'\n"
     )
+
+
+@pytest.mark.filterwarnings("ignore:.*use of forkpty:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--all"], "no domain with quorum disks"),
+        (["--inactive"], "no domain with quorum disks that does not run"),
+        ([], "no domain with quorum disks runs; --all lists those that do not as well"),
+    ],
+)
+def test_a_list_of_nothing(words: list[str], said: str) -> None:
+    pytest.importorskip("libvirt")
+    code, shown = on_terminal("list", "--connect", "test:///default", *words)
+    assert (code, shown) == (0, f"virtquorum: note: {said}\n")
 
 
 def test_an_output_without_box_characters() -> None:

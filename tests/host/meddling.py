@@ -13,6 +13,7 @@ from tests.libvirts.asked import io, monitor
 from virtquorum.errors import HostError
 from virtquorum.host import patch
 from virtquorum.host.change import ChangeError, Observer, apply
+from virtquorum.host.convert import convert
 from virtquorum.host.session import Host
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def meddled(
     write a sector, pause), ['kill'], or ['exchange', PATH, OTHER], which renames
     files.
     """
-    host = Host(connection)
-    made = getattr(patch, operation)(host.domain(name), *map(_read, arguments), **options)
+    function = convert if operation == "convert" else getattr(patch, operation)
+    made = function(Host(connection).domain(name), *map(_read, arguments), **options)
     domain = connection.lookupByName(name)
 
     def act() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.test_completeness import command_of, examples
-from tests.host import converting
+from tests.host import ailing, converting
 from tests.host.converting import CONTENT, SIZE, Stock
 from tests.host.quorum_domains import quorum_disk, virtquorum
 from tests.host.quorum_domains import web as web_domain
@@ -224,3 +224,47 @@ def _check_document(bench: Embed) -> None:
             DOCUMENT.write_text(text)
         else:
             assert said == shown, line
+
+
+@pytest.mark.parametrize("more", [(), ("--create",), ("--create", "--no-checks")])
+def test_a_disk_whose_own_image_is_gone(bench: Embed, more: tuple[str, ...]) -> None:
+    """It is not made blank under the guest."""
+    stock = Stock(bench, f"lost{len(more)}")
+    away, new = stock.path.with_name(f"{stock.path.name}.away"), stock.image("member")
+    stock.path.rename(away)
+    missing = bench.folder / f"{stock.name}-missing"
+    done = virtquorum(bench, "convert", stock.name, "vda", "--members", new, missing,
+                      "--format", "raw", "--live", "--config", *more)  # fmt: skip
+    assert (done.code, done.out) == (1, "")
+    assert f"image '{stock.path}' of the disk 'vda' is gone while the guest has it" in done.err
+    assert "--create makes it" not in done.err
+    assert not stock.path.exists()
+    assert not missing.exists()
+    away.rename(stock.path)
+    done = virtquorum(bench, "convert", stock.name, "vda", "--members", new, missing,
+                      "--format", "raw", "--live", "--config", "--create")  # fmt: skip
+    assert done.code == 0, done.err
+    assert missing.read_bytes() == stock.path.read_bytes()
+    bench.call(asked.destroy, stock.name)
+
+
+def test_a_disk_that_is_off_and_whose_image_is_gone(bench: Embed) -> None:
+    stock = Stock(bench, "lost-off", run=False)
+    stock.path.unlink()
+    new = stock.image("member")
+    done = virtquorum(bench, "convert", stock.name, "vda", "--members", new, "--format", "raw")
+    assert (done.code, "--create makes it" in done.err) == (1, False)
+    assert "bring it back, under this name" in done.err
+    done = virtquorum(bench, "convert", stock.name, "vda", "--members", new, "--format", "raw",
+                      "--create")  # fmt: skip
+    assert (done.code, stock.path.exists()) == (1, False)
+
+
+def test_a_definition_that_follows_a_conversion_is_no_other(bench: Embed) -> None:
+    """That a chain ends is written in one of the two, and means the same."""
+    stock = Stock(bench, "same")
+    stock.convert(stock.new("1"), stock.new("2"), live=True, config=True)
+    assert bench.call(ailing.kinds, "same") == []
+    stock.back(live=True, config=True)
+    assert bench.call(ailing.kinds, "same") == []
+    bench.call(asked.destroy, "same")

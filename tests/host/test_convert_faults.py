@@ -44,7 +44,7 @@ def test_a_fault_at_every_call(bench: Embed, when: str) -> None:
     quorum = stock.settled([2, paths], [2, paths], stock.placeholder)
     states = [_state(one, found, old, quorum) for one in found]
     assert states[-1] == "done"
-    assert states.count("old") > 8
+    assert states.count("old") > 4
     assert stock.state() == old
     stock.destroy()
 
@@ -61,7 +61,7 @@ def test_a_fault_on_the_way_back(bench: Embed) -> None:
     found = bench.call(converting.every_blow, *arguments)
     old = stock.settled([2, paths], [2, paths], stock.placeholder)
     states = [_state(one, found, old, stock.settled(path, path)) for one in found]
-    assert states.count("old") > 5
+    assert states.count("old") > 2
     assert stock.guest.read(30).first == b"\x5a" * 16
     stock.destroy()
 

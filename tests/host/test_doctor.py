@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -228,11 +229,13 @@ def test_a_record_that_is_lost(web: Ward) -> None:
 
 def test_a_change_that_goes_on_is_waited_for(web: Ward) -> None:
     with subprocess.Popen(["sleep", "600"]) as process:
-        web.bench.call(ailing.noted, "web", process.pid)
-        code, (found,), _ = web.doctor("--yes")
-        assert (code, found["kind"], found["outcome"]) == (1, "under-way", "left")
-        assert f"the process {process.pid} is at it" in found["message"]
-        process.kill()
+        try:
+            web.bench.call(ailing.noted, "web", process.pid)
+            code, (found,), _ = web.doctor("--yes")
+        finally:
+            process.kill()
+    assert (code, found["kind"], found["outcome"]) == (1, "under-way", "left")
+    assert f"the process {process.pid} is at it" in found["message"]
     web.mend("unfinished")
 
 
@@ -288,6 +291,81 @@ def test_a_doctor_that_is_interrupted(web: Ward, at: int) -> None:
     assert web.guest.read(DATA).first == DATA_TEXT[:16]
 
 
+def commands(*found: Any) -> list[list[str]]:
+    """The command lines of virtquorum in the ways out of what was found, without that word."""
+    ways = " ".join(way for one in found for way in one["ways"])
+    return [shlex.split(one)[1:] for one in re.findall(r"'(virtquorum [^']*)'", ways)]
+
+
+def test_an_image_that_is_gone(web: Ward) -> None:
+    web.images[1].unlink()
+    code, (found,), _ = web.doctor("--yes")
+    assert (code, found["kind"], found["outcome"]) == (1, "gone-image", "left")
+    (way,) = commands(found)
+    done = web.bench.virtquorum(*way)
+    assert done.returncode == 0, done.stderr
+    assert web.kinds() == []
+    assert web.images[1].read_bytes() == web.images[0].read_bytes()
+
+
+def test_another_file_in_the_place_of_an_image(web: Ward) -> None:
+    web.images[1].rename(f"{web.images[1]}.away")
+    web.image("1")
+    code, (found,), _ = web.doctor("--yes")
+    assert (code, found["kind"], found["outcome"]) == (1, "other-file", "left")
+    (way,) = commands(found)
+    done = web.bench.virtquorum(*way)
+    assert done.returncode == 0, done.stderr
+    assert web.kinds() == []
+    assert web.images[1].read_bytes() == web.images[0].read_bytes()
+
+
+def test_members_that_only_what_runs_has(web: Ward) -> None:
+    """The definition gets them by the words that are said, and nothing is asked."""
+    new = [web.image(f"stale{number}") for number in range(2)]
+    for number, one in enumerate(new, 1):
+        member = {"file": str(one), "format": "raw"}
+        web.patch("replace_member", "vda", str(number), member, **LIVE)
+    code, found, _ = web.doctor("--yes")
+    assert (code, [one["kind"] for one in found]) == (1, ["stale", "differs"])
+    assert f"has '{web.images[1]}' and '{web.images[2]}' in the disk" in found[0]["message"]
+    assert "they miss what is written meanwhile" in found[0]["message"]
+    done = commands(found[0])
+    assert [one[5] for one in done] == [str(one) for one in web.images[1:]]
+    for way in done:
+        ran = web.bench.virtquorum(*way)
+        assert (ran.returncode, "nothing is copied" in ran.stderr) == (0, False), ran.stderr
+    assert web.kinds() == []
+    state = web.state()
+    assert state["live"] == state["config"]
+    for old, one in zip(web.images[1:], new, strict=True):
+        member = {"file": str(old), "format": "raw"}
+        web.patch("replace_member", "vda", str(one), member, live=True, config=True)
+    assert web.kinds() == []
+
+
+@pytest.mark.parametrize("operation", ["add_member", "remove_member"])
+def test_a_member_more_or_less(web: Ward, operation: str) -> None:
+    new = {"file": str(web.image("more")), "format": "raw"}
+    if operation == "add_member":
+        web.patch("add_member", "vda", [new], threshold=3, config=True)  # nothing is copied to it
+    else:
+        web.patch("add_member", "vda", [new], threshold=3, live=True, config=True)
+        web.patch("remove_member", "vda", "3", threshold=2, live=True)
+    code, found, _ = web.doctor()
+    assert (code, [one["kind"] for one in found]) == (1, ["stale", "differs"])
+    (way,) = commands(found[0])
+    assert way[1:4] == ["web", "member", "remove"]
+    assert way[-3:] == ["--threshold", "2", "--config"]
+    ran = web.bench.virtquorum(*way)
+    assert ran.returncode == 0, ran.stderr
+    assert web.kinds() == []
+    web.patch("add_member", "vda", [new], threshold=3, **LIVE)
+    assert web.kinds() == ["differs"]
+    web.patch("remove_member", "vda", "3", threshold=2, **LIVE)
+    assert web.kinds() == []
+
+
 class Terminal(io.StringIO):
     """Somebody sits there."""
 
@@ -339,6 +417,24 @@ def test_other_hypervisors(web: Ward) -> None:
         0,
         f"domain 'test': nothing is wrong{UNSEEN}\n",
     )
+
+
+@pytest.mark.parametrize("by", ["patch", "virsh"])
+def test_a_disk_of_the_start_that_is_gone_for_good(bench: Embed, by: str) -> None:
+    """Libvirt goes on showing the override and the arguments with which QEMU was started."""
+    ward = Ward(bench, f"left-{by}", "scsi")
+    if by == "patch":
+        done = bench.virtquorum("patch", ward.name, "detach", "sda", "--live", "--config", "--yes")
+        assert done.returncode == 0, done.stderr
+    else:
+        bench.virsh("detach-disk", ward.name, "sda", "--live", "--config")
+        found = bench.call(doctored.doctored, ward.name, True)
+        assert (found["left"], found["again"]) == ([], [])
+        assert "detached" in found["mended"]
+    assert "vq-sda" in bench.call(asked.xml, ward.name)
+    assert ward.kinds() == []
+    bench.call(asked.destroy, ward.name)
+    bench.call(asked.forget, ward.name)
 
 
 def test_a_guest_that_has_not_run_yet(bench: Embed) -> None:

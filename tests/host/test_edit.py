@@ -10,16 +10,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.host.quorum_domains import members, quorum_disk, virtquorum, web
 from tests.libvirts import asked, missing_for_embed
+from tests.programs import Result
 
 if TYPE_CHECKING:
     from tests.libvirts import Embed
-    from tests.programs import Result
 
 pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
 
@@ -139,6 +139,142 @@ def test_a_disk_that_goes_is_said(bench: Embed) -> None:
     assert (done.code, done.out) == (0, EDITED)
     assert virtquorum(bench, "dumpxml", "web").out.count("<disk") == 0
     assert not list((bench.root / "virtquorum").glob("*"))
+
+
+BY_HAND = {
+    "source": ("web-vda.placeholder'", "other.raw'"),
+    "argument": ("&quot;vote-threshold&quot;:2", "&quot;vote-threshold&quot;:1"),
+    "override": ("value='vq-vda'", "value='vq-vdb'"),
+    "target": ("<target dev='vda'", "<target dev='vdc'"),
+}
+
+
+def changed_by_hand(bench: Embed, what: str) -> str:
+    """Change libvirt's definition; what it was before."""
+    before: str = bench.call(asked.xml, "web", True)
+    old, new = BY_HAND[what]
+    old, new = (old, new) if old in before else (one.replace("&quot;", '"') for one in (old, new))
+    assert old in before
+    bench.call(asked.define, before.replace(old, new))
+    assert virtquorum(bench, "doctor", "web").code == 1
+    return before
+
+
+@pytest.mark.parametrize("what", BY_HAND)
+def test_what_was_changed_by_hand_is_dropped_by_force(what: str, bench: Embed) -> None:
+    """And nobody is asked: that is what the option is for."""
+    before = changed_by_hand(bench, what)
+    done = edit(bench, "raise AssertionError('there is nothing to be edited yet')")
+    assert (done.code, done.out) == (1, "")
+    assert "'virtquorum edit --force web' edits it as its record has it" in done.err
+    assert "'virtquorum edit --force web'" in virtquorum(bench, "doctor", "web").out
+    done = virtquorum(bench, "edit", "--force", "web", EDITOR="true", VISUAL="")
+    assert (done.code, done.out, done.err) == (0, EDITED, "")
+    # The record is written anew, in another layout.
+    bare = re.compile("<metadata>.*</metadata>", re.DOTALL)
+    assert bare.sub("", bench.call(asked.xml, "web", True)) == bare.sub("", before)
+    found = virtquorum(bench, "doctor", "web")
+    assert (found.code, "nothing is wrong" in found.out) == (0, True)
+    assert [one.name for one in (bench.root / "virtquorum").iterdir()] == ["web-vda.placeholder"]
+
+
+def test_by_force_other_losses_are_asked_all_the_same(bench: Embed) -> None:
+    changed_by_hand(bench, "argument")
+    script = "text = re.sub('<disk.*</disk>', '', text, flags=re.S)"
+    done = edit(bench, script, "--force", input="n\n")
+    assert (done.code, done.out) == (1, "")
+    assert "has the quorum disk 'vda' now, and not in the new definition" in done.err
+    assert "was changed by hand, and that goes" not in done.err
+    kept(done).unlink()
+    done = edit(bench, "text = text.replace(\"threshold='2'\", \"threshold='3'\")", "--force")
+    assert (done.code, done.out, done.err) == (0, EDITED, "")
+    assert threshold(bench) == "3"
+
+
+def test_force_where_nothing_was_changed_by_hand(bench: Embed) -> None:
+    done = virtquorum(bench, "edit", "--force", "web", EDITOR="true", VISUAL="")
+    assert (done.code, done.out, done.err) == (0, "domain 'web' is as it was\n", "")
+
+
+def test_force_is_no_way_to_a_record_of_a_later_version(bench: Embed) -> None:
+    before = bench.call(asked.xml, "web", True)
+    bench.call(asked.define, before.replace('version="1"', 'version="7"'))
+    done = virtquorum(bench, "edit", "--force", "web", EDITOR="true", VISUAL="")
+    assert (done.code, done.out) == (1, "")
+    assert "--force" not in done.err
+    bench.call(asked.define, before)
+
+
+def edited_meanwhile(connection: Any, editor: str, others: list[list[str]]) -> list[Any]:
+    """Edit, while somebody else defines others; code and error, after each question.
+
+    ``others`` are, for each question, the answer, and texts to replace in the
+    definition before it is given: what, and by what.
+    """
+    from io import StringIO
+
+    from virtquorum.cli.editing import Editing
+    from virtquorum.cli.streams import Streams
+    from virtquorum.host.change import apply
+    from virtquorum.host.define import plan_definition
+    from virtquorum.host.session import Host
+    from virtquorum.qemu.provided import Provided
+    from virtquorum.xml.domain import Domain
+
+    host, said = Host(connection), []
+    err = StringIO()
+
+    class Answers:
+        def readline(self) -> bytes:
+            said.append(err.getvalue())
+            err.truncate(err.seek(0))
+            if not others:
+                return b""
+            answer, old, new = others.pop(0)
+            text = host.domain("web").lifted(inactive=True, secure=True).text
+            if old:
+                apply(plan_definition(host, Domain.from_text(text.replace(old, new))).plan)
+            return f"{answer}\n".encode()
+
+    os.environ["VISUAL"], os.environ["EDITOR"] = "", editor
+    answers: Any = Answers()
+    streams = Streams(input=answers, out=StringIO(), err=err)
+    provided = Provided(lookup=host.lookup)
+    code = int(Editing(host.domain("web"), provided, streams, checks=False).run())
+    return [code, [*said, err.getvalue()], host.domain("web").lifted(inactive=True).text]
+
+
+def test_what_is_forced_is_what_was_shown(bench: Embed) -> None:
+    """What somebody else defines between question and answer is not overwritten unasked."""
+    (new,) = [bench.image("new.raw", 4 << 20)]
+    editor = bench.folder / "editor.py"
+    editor.write_text(
+        "import sys\n"
+        "text = open(sys.argv[1]).read()\n"
+        f"text = text.replace({str(bench.folder / 'web-0.raw')!r}, {str(new)!r})\n"
+        "open(sys.argv[1], 'w').write(text)\n"
+    )
+    command = f"{sys.executable} {editor}"
+    asks = f"'vda' would get the member '{new}', which it did not have before"
+    other = "somebody else has changed the definition of 'web' meanwhile"
+    theirs = ["f", "threshold='2'", "threshold='3'"]
+    code, said, text = bench.call(edited_meanwhile, command, [theirs])
+    assert (code, len(said)) == (1, 3)
+    assert (asks in said[0], other in said[0]) == (True, False)
+    assert (asks in said[1], said[1]) == (
+        False, f"virtquorum: {other}\nvirtquorum: try again? [y,n,f,?] ",
+    )  # fmt: skip
+    assert ("threshold='3'" in text, str(new) in text) == (True, False)
+    kept(Result(code, "", said[2])).unlink()
+    # More that goes because of it, and a change after that.
+    code, said, text = bench.call(
+        edited_meanwhile, command,
+        [["f", "bus='virtio'/>", "bus='virtio'/><serial>s</serial>"],
+         ["f", "<serial>s", "<serial>t"], ["f", "", ""]],
+    )  # fmt: skip
+    assert (code, [other in one for one in said]) == (0, [False, True, True, False])
+    assert f"{other} once more\n" in said[2]
+    assert (str(new) in text, "<serial>" in text) == (True, False)
 
 
 def test_editors_that_cannot_be(bench: Embed) -> None:

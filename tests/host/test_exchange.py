@@ -8,10 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.host.exchanging import (
+    SIZE,
+    asked,
+    blanks,
+    defined,
+    disk,
+    found,
+    nested,
+    overlay,
+    six_files,
+    stock,
+    store,
+    voting,
+    with_members,
+)
 from tests.host.quorum_domains import members, quorum_disk, virtquorum, web, with_uuid
+from tests.libvirts import asked as asked_libvirt
 from tests.libvirts import missing_for_embed
 from tests.programs import qemu_img
-from virtquorum.host.exchange import exchanges
 from virtquorum.xml.domain import Domain
 
 if TYPE_CHECKING:
@@ -19,74 +34,16 @@ if TYPE_CHECKING:
 
     from tests.libvirts import Embed
     from tests.programs import Result
-    from virtquorum.host.exchange import Exchange
 
 needs_libvirt = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
-SIZE = 4 << 20
 
 
 # By themselves
 
 
-class Elsewhere:
-    """As much of a host as says where files are."""
-
-    lookup = None
-
-    def __init__(self, *, is_local: bool = True) -> None:
-        self.is_local = is_local
-
-
-def store(place: Path | str, inner: str = "") -> str:
-    return (
-        f"<backingStore type='file'><format type='raw'/><source file='{place}'>{inner}</source>"
-        "</backingStore>"
-    )
-
-
-def nested(*stores: str) -> str:
-    return (
-        "<backingStore type='quorum' threshold='1'><format type='quorum'/>"
-        f"{''.join(stores)}</backingStore>"
-    )
-
-
-def disk(*stores: str, target: str = "vda", more: str = "") -> str:
-    return (
-        f"<disk type='quorum' threshold='1' {more}><driver name='qemu' type='quorum'/>"
-        f"{''.join(stores)}<target dev='{target}' bus='virtio'/></disk>"
-    )
-
-
-def stock(place: Path, target: str = "vda") -> str:
-    return f"<disk type='file'><source file='{place}'/><target dev='{target}' bus='virtio'/></disk>"
-
-
-def found(old: str, new: str, *, is_local: bool = True) -> list[Exchange]:
-    host: Any = Elsewhere(is_local=is_local)
-    return exchanges(
-        host,
-        *(
-            Domain.from_text(
-                f"<domain type='qemu'><name>w</name><devices>{one}</devices></domain>"
-            ).machine_disks
-            for one in (old, new)
-        ),
-    )
-
-
-def asked(one: Exchange, *, active: bool = False) -> str:
-    """The one question of an exchange."""
-    (question,) = one.questions("w", active=active)
-    return question
-
-
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
-    made = [tmp_path / name for name in "abcdef"]
-    for one in made:
-        one.touch()
-    return made
+    return six_files(tmp_path)
 
 
 def test_what_is_no_exchange(files: list[Path], tmp_path: Path) -> None:
@@ -115,6 +72,7 @@ def test_what_is_no_exchange(files: list[Path], tmp_path: Path) -> None:
 
 def test_what_is_one(files: list[Path], tmp_path: Path) -> None:
     a, b, c, d = map(store, files[:4])
+    e, f, x = *files[4:], store("/no/x")
     (one,) = found(disk(a, b, c), disk(a, d, c))
     assert (one.target, one.new, one.absent, one.gone) == (
         "vda", (f"'{files[3]}'",), (), (f"'{files[1]}'",),
@@ -125,6 +83,26 @@ def test_what_is_one(files: list[Path], tmp_path: Path) -> None:
     assert [one.kept for one in found(disk(a, nested(b, c)), disk(a, nested(b, d)))] == [2]
     lower = store(tmp_path / "overlay").replace("</backingStore>", nested(a, b) + "</backingStore>")
     assert [one.kept for one in found(disk(lower, c), disk(lower.replace(b, d), c))] == [3]
+    # Below an overlay it had no vote of its own, and has not got what was written since.
+    over = overlay(e, nested(a, b, c))
+    for old, new, fresh in (
+        (disk(over, d, x), disk(a, b, d), [a, b]),
+        (disk(d, x, over), disk(d, a, b, c), [a, b, c]),
+        (
+            disk(over, overlay(f, nested(d, x))),
+            disk(overlay(e, nested(a, d)), overlay(f, nested(b, x))),
+            [d, b],
+        ),
+    ):
+        (one,) = found(old, new)
+        assert one.new == tuple(
+            f"'{files[(a, b, c, d).index(it)]}' (so far only below the overlay "
+            f"'{f if it is d else e}')"
+            for it in fresh
+        )
+    # But an overlay may come above those that vote, and is itself asked about.
+    for old, new in ((disk(a, b, c), disk(over)), (disk(over), disk(over.replace("/e'", "/f'")))):
+        assert [len(one.new) for one in found(old, new)] == [1]
     # A part of a file is not another part of it.
     slices = [
         f"<slices><slice type='storage' offset='{at}' size='512'/></slices>" for at in (0, 512)
@@ -196,103 +174,6 @@ def test_missing_images_are_asked_about(files: list[Path], tmp_path: Path) -> No
     assert len(list(one.questions("w", active=False))) == 2
 
 
-def overlay(place: Path | str, below: str = "", format: str = "qcow2") -> str:
-    """A member that is an image of some format with something written below it."""
-    return store(place).replace("raw", format).replace("</backingStore>", f"{below}</backingStore>")
-
-
-END = "<backingStore/>"
-
-
-def test_what_is_below_a_member_counts(files: list[Path], tmp_path: Path) -> None:
-    a, b, c = files[:3]
-    (tmp_path / "link").symlink_to("b")
-    old = overlay(a, store(b))
-    for new in (
-        old, overlay(a), overlay(a, store(tmp_path / "link")), overlay(a, store(b, "") + ""),
-        overlay(a, overlay(b, format="raw")), overlay(a, store(b)),
-        overlay(a, store(c).replace("<backingStore", "<backingStore index='3'")),
-    ):  # fmt: skip
-        assert found(disk(old, store(files[3])), disk(new, store(files[3]))) == []
-        assert found(disk(new), disk(old)) == []
-    for new, how in (
-        (overlay(a, store(c)), f"over '{c}', so far over '{b}'"),
-        (overlay(a, END), f"over nothing, so far over '{b}'"),
-        (overlay(a, nested(store(c))), f"over a quorum, so far over '{b}'"),
-        (overlay(a, store(b).replace("raw", "qcow2")),
-         f"with '{b}' below it as 'qcow2', so far as 'raw'"),
-        (overlay(a, store(b), "qed"), "as 'qed', so far as 'qcow2'"),
-    ):  # fmt: skip
-        (one,) = [it for it in found(disk(old), disk(new)) if it.altered]
-        assert one.altered == (f"the member '{a}' {how}",)
-        assert (one.gone, one.kept) == ((), 0)
-    (one,) = found(disk(old), disk(overlay(a, store(c))))
-    assert asked(one) == (
-        f"'vda' would read the member '{a}' over '{c}', so far over '{b}': from the next start on "
-        "that member votes with what it holds then; go on if it holds the disk's data so"
-    )
-    # A format above a quorum that is a member, or below one.
-    plain, within = nested(store(a)), nested(store(a)).replace("'quorum'/>", "'qcow2'/>")
-    (one,) = found(disk(plain), disk(within))
-    assert one.altered == (
-        f"the member '{a}' in a quorum with the format 'qcow2' above it, so far 'none'",
-    )
-    (one,) = found(disk(overlay(b, plain)), disk(overlay(b, within)))
-    assert one.altered[0] == (
-        f"the member '{b}' with a quorum below it as 'qcow2', so far as 'quorum'"
-    )
-    # A key makes other bytes of the same ones.
-    luks = "<encryption format='luks'><secret type='passphrase' usage='u'/></encryption>"
-    (one,) = found(disk(store(a)), disk(store(a, luks)))
-    assert one.altered == (f"the member '{a}' as 'luks', so far as 'raw'",)
-
-
-def above(place: Path | str, quorum: str, more: str = "") -> str:
-    """A disk whose overlay lies over a quorum."""
-    return (
-        f"<disk type='file'><driver name='qemu' type='qcow2'/><source file='{place}'/>"
-        f"{quorum}<target dev='vda' bus='virtio'/>{more}</disk>"
-    )
-
-
-def test_what_is_above_a_quorum_counts(files: list[Path], tmp_path: Path) -> None:
-    a, b, c = files[:3]
-    quorum = nested(store(a))
-    plain, over = disk(store(a)), above(b, quorum)
-    (tmp_path / "link").symlink_to("b")
-    assert found(over, above(tmp_path / "link", quorum)) == []
-    assert found(over + plain, plain) == []
-    (one,) = found(plain, over)
-    assert (one.kept, one.new, one.altered) == (1, (), ())
-    assert asked(one) == (
-        f"'vda' would get the overlay '{b}' above its quorum, which it did not have before: from "
-        "the next start on the guest has what that holds, and of the members only the rest; go on "
-        "if it was made on what the members hold now, or will be"
-    )
-    assert "the overlay '/no' (not there yet) above" in asked(found(plain, above("/no", quorum))[0])
-    (one,) = found(over, plain)
-    assert asked(one) == (
-        f"'vda' would lose the overlay '{b}' above its quorum: what was written since it was put "
-        "there is in none of the members, and the guest has it no more; go on if that is not wanted"
-    )
-    (one,) = found(over, above(c, quorum))
-    assert len(list(one.questions("w", active=False))) == 2
-    (one,) = found(over, over.replace("type='qcow2'", "type='qed'"))
-    assert f"would read the overlay '{b}' above its quorum as 'qed', so far as 'qcow2'" in asked(
-        one
-    )
-    formatted = plain.replace("type='quorum'/>", "type='qcow2'/>")
-    (one,) = found(plain, formatted)
-    assert asked(one) == (
-        "what the members of 'vda' agree on would be read as 'qcow2', so far as the disk itself: "
-        "the guest has other data from the next start on; go on if the members hold it so"
-    )
-    assert "read as the disk itself, so far as 'qcow2'" in asked(found(formatted, plain)[0])
-    two = above(b, overlay(c, quorum))
-    (one,) = found(two, above(c, overlay(b, quorum)))
-    assert "would be in another order" in asked(one)
-
-
 def test_an_image_counts_as_often_as_it_votes(files: list[Path], tmp_path: Path) -> None:
     a, b, c = map(store, files[:3])
     (tmp_path / "link").hardlink_to(files[1])
@@ -334,26 +215,6 @@ def test_the_question(files: list[Path], tmp_path: Path) -> None:
 
 
 # On a libvirt
-
-
-def defined(bench: Embed) -> list[Path]:
-    """The members of a domain that is there."""
-    images = members(bench, "web")
-    done = virtquorum(bench, "define", web(bench, "web", quorum_disk("vda", images)))
-    assert (done.code, done.err) == (0, "")
-    return images
-
-
-def blanks(bench: Embed, count: int) -> list[Path]:
-    return [bench.image(f"blank-{number}.raw", SIZE) for number in range(count)]
-
-
-def with_members(bench: Embed, images: list[Path]) -> Path:
-    return with_uuid(bench, "web", web(bench, "web", quorum_disk("vda", images)))
-
-
-def voting(bench: Embed, *options: str) -> str:
-    return virtquorum(bench, "dumpxml", *options, "web").out
 
 
 @needs_libvirt
@@ -447,30 +308,6 @@ def test_missing_images_are_not_taken_unasked(bench: Embed) -> None:
 
 
 @needs_libvirt
-def test_another_backing_image_is_not_taken_unasked(bench: Embed) -> None:
-    images = defined(bench)
-    old = with_members(bench, images).read_text()
-    raw = f"<format type='raw'/><source file='{images[0]}'/>"
-    over = f"<format type='qcow2'/><source file='{bench.folder}/over.qcow2'/>"
-    qemu_img("create", "-q", "-f", "qcow2", "-b", images[0], "-F", "raw",
-             bench.folder / "over.qcow2")  # fmt: skip
-    chained = f"{over}<backingStore type='file'>{raw}</backingStore>"
-    assert raw in old
-    path = bench.folder / "chained.xml"
-    path.write_text(old.replace(raw, chained))
-    assert virtquorum(bench, "define", "--yes", path).code == 0
-    (stale,) = blanks(bench, 1)
-    path.write_text(path.read_text().replace(raw, raw.replace(str(images[0]), str(stale))))
-    done = virtquorum(bench, "define", path)
-    assert done.code == 1
-    assert (
-        f"'vda' would read the member '{bench.folder}/over.qcow2' over '{stale}', so far over "
-        f"'{images[0]}': " in done.err
-    )
-    assert str(stale) not in voting(bench)
-
-
-@needs_libvirt
 def test_other_quorums_are_defined_unasked(bench: Embed) -> None:
     images = defined(bench)
     link = bench.folder / "link.raw"
@@ -538,3 +375,22 @@ def test_the_plan_carries_the_question(bench: Embed) -> None:
     assert (targets, found) == (["vda"], [])
     # As with a patch: the caller has decided.
     assert str(overlay) in voting(bench)
+
+
+@needs_libvirt
+def test_a_record_that_does_not_read_has_a_way_out(bench: Embed) -> None:
+    """Nobody can say what would be lost with it: it is not taken over, by --yes neither."""
+    path = with_members(bench, defined(bench))
+    before: str = bench.call(asked_libvirt.xml, "web", True)
+    for old, new, code in (
+        ('version="1"', 'version="7"', "VQ602"), ('<lowered target="vda"', "<lowered", "VQ601"),
+    ):  # fmt: skip
+        assert old in before
+        bench.call(asked_libvirt.define, before.replace(old, new))
+        done = virtquorum(bench, "define", "--yes", path)
+        assert (done.code, done.out) == (1, "")
+        assert f"'virtquorum explain {code}' says what can be done; or 'virtquorum undefine " in (
+            done.err
+        )
+    assert virtquorum(bench, "undefine", "web").code == 0
+    assert virtquorum(bench, "define", path).code == 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.host import gone_images
+from tests.host import ailing, gone_images
 from tests.host.patching import Web
 from tests.libvirts import CallError, GoneError, asked, embed, missing_for_embed
 from tests.nightly import nightly
@@ -59,6 +61,13 @@ def doctor(web: Web, *options: str, code: int = 0) -> str:
     return done.stdout
 
 
+def gone(web: Web) -> None:
+    """See that nothing is wrong but that the image of the member 1 is gone."""
+    code, said, _ = web.bench.call(ailing.doctor, web.name, [])
+    assert [(one["kind"], one["outcome"]) for one in said["found"]] == [("gone-image", "left")]
+    assert (code, str(web.images[1]) in said["found"][0]["message"]) == (1, True)
+
+
 def replacement(web: Web) -> list[Any]:
     """The arguments of a replacement of the member 1, whose image is gone."""
     web.guest.write(40, 0x5A)
@@ -81,12 +90,15 @@ def test_a_killed_replacement_is_mended(web: Web, at: str) -> None:
     with pytest.raises(GoneError):
         web.bench.call(gone_images.killed_at, web.name, arguments, at)
     web.bench.kill_worker()
-    assert "the guest, paused for it, runs again" in doctor(web)
+    is_new = at in ("see that QEMU has", "let the guest run again")
+    assert "the guest, paused for it, runs again" in doctor(web, code=0 if is_new else 1)
     assert web.guest.read(40).first == b"\x5a" * 16
     web.guest.write(41, 0x22)
-    assert "nothing is wrong" in doctor(web)
     new = web.bench.folder / f"{web.name}-new"
-    if at not in ("see that QEMU has", "let the guest run again"):
+    if is_new:
+        assert "nothing is wrong" in doctor(web)
+    else:
+        gone(web)
         settled(web, web.images)
         web.patch("replace_member", *arguments, **BOTH)
     members = [web.images[0], new, web.images[2]]
@@ -96,11 +108,11 @@ def test_a_killed_replacement_is_mended(web: Web, at: str) -> None:
 
 
 @pytest.mark.parametrize("at", ["close the quorum as it was", "open the quorum as it shall be"])
-def test_after_an_undone_replacement_nothing_is_wrong(web: Web, at: str) -> None:
+def test_after_an_undone_replacement_only_the_image_is_gone(web: Web, at: str) -> None:
     arguments = replacement(web)
     assert web.bench.call(gone_images.fails_at, web.name, arguments, at) == "old"
     settled(web, web.images)
-    assert "nothing is wrong" in doctor(web, "--yes")
+    gone(web)
     web.patch("replace_member", *arguments, **BOTH)
     settled(web, [web.images[0], web.bench.folder / f"{web.name}-new", web.images[2]])
     assert "nothing is wrong" in doctor(web)
@@ -142,7 +154,8 @@ def test_an_order_made_by_hand_is_mended_with_an_image_gone(web: Web) -> None:
     replacement(web)
     web.bench.call(gone_images.taken_out_and_put_back, web.name, "vq-sda", 1)
     assert "is asked first" in doctor(web, "--dry-run", code=1)
-    assert "mended" in doctor(web, "--yes")
+    assert "mended" in doctor(web, "--yes", code=1)
+    gone(web)
     settled(web, web.images)
     assert web.guest.read(40).first == b"\x5a" * 16
 
@@ -165,3 +178,110 @@ def test_a_quorum_that_cannot_be_built_stays_as_it_is(web: Web) -> None:
     assert done.returncode == 0, done.stderr
     done = web.bench.virtquorum("start", web.name)
     assert done.returncode == 0, done.stderr
+
+
+def commands(text: str) -> list[list[str]]:
+    """The command lines of virtquorum in a text, without that word."""
+    return [shlex.split(one)[1:] for one in re.findall(r"'(virtquorum [^']*)'", text)]
+
+
+def test_the_doctor_has_it_made_anew(web: Web) -> None:
+    """Its words are enough: nothing is asked, and the new image holds what the guest wrote."""
+    replacement(web)
+    web.images[2].rename(f"{web.images[2]}.away")
+    said = doctor(web, code=1)
+    ways = commands(said)
+    assert [one[-1] for one in ways] == ["--config", "--config"]
+    assert said.count("is not there any more") == 2
+    for way in ways:
+        done = web.bench.virtquorum(*way)
+        assert done.returncode == 0, done.stderr
+    assert "nothing is wrong" in doctor(web)
+    settled(web, web.images)
+    assert web.guest.write(41, 0x22) == 0
+    assert len({one.read_bytes() for one in web.images}) == 1
+
+
+def test_a_member_that_the_definition_has_not_is_made_anew_in_what_runs(web: Web) -> None:
+    new = web.image("new")
+    web.patch("replace_member", web.target, "1", member(new), live=True)
+    new.unlink()
+    _, said, _ = web.bench.call(ailing.doctor, web.name, [])
+    assert [one["kind"] for one in said["found"]] == ["gone-image", "stale", "differs"]
+    (way,) = commands(said["found"][0]["ways"][1])
+    assert way[-1] == "--live"
+    done = web.bench.virtquorum(*way)
+    assert done.returncode == 0, done.stderr
+    assert new.read_bytes() == web.images[0].read_bytes()
+    assert web.bench.call(ailing.kinds, web.name) == ["stale", "differs"]
+
+
+def test_a_start_says_how_a_lost_member_gets_its_data_back(web: Web) -> None:
+    web.guest.write(40, 0x5A)
+    web.bench.call(asked.destroy, web.name)
+    web.images[1].unlink()
+    done = web.bench.virtquorum("start", web.name)
+    (way,) = commands(done.stderr)
+    assert (done.returncode, way[0], way[-2:]) == (1, "patch", ["--create", "--config"])
+    before = web.state()["config"]
+    done = web.bench.virtquorum(*way)
+    assert done.returncode == 0, done.stderr
+    assert web.state()["config"] == before
+    assert len({one.read_bytes() for one in web.images}) == 1
+    done = web.bench.virtquorum("start", web.name)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_start_without_members_enough_for_a_vote(web: Web) -> None:
+    """What is left is copied, in one line for all that are lost; nothing is made blank."""
+    web.bench.call(asked.destroy, web.name)
+    for one in web.images[1:]:
+        one.unlink()
+    done = web.bench.virtquorum("start", web.name)
+    assert done.stderr.count("does not exist") == 1
+    (way,) = commands(done.stderr)
+    at = way.index("|")
+    printed = web.bench.virtquorum(*way[:at])
+    made = web.bench.virtquorum(*way[at + 2 :], input=printed.stdout)
+    assert made.returncode == 0, made.stderr
+    assert len({one.read_bytes() for one in web.images}) == 1
+    assert web.bench.virtquorum("start", web.name).returncode == 0
+
+
+def test_two_of_four_are_lost(web: Web) -> None:
+    """A vote is left: each is copied to by the same command, in which its name is to be put."""
+    web.patch("add_member", web.target, [member(web.image("3"))], **BOTH)
+    web.bench.call(asked.destroy, web.name)
+    for one in web.images[1:]:
+        one.unlink()
+    done = web.bench.virtquorum("start", web.name)
+    (way,) = commands(done.stderr)
+    assert way.count("IMAGE") == 2
+    for one in web.images[1:]:
+        words = [str(one) if word == "IMAGE" else word for word in way]
+        made = web.bench.virtquorum(*words)
+        assert made.returncode == 0, made.stderr
+    assert len({one.read_bytes() for one in web.images}) == 1
+    assert web.bench.virtquorum("start", web.name).returncode == 0
+
+
+def test_nothing_is_left_of_a_quorum(web: Web) -> None:
+    web.bench.call(asked.destroy, web.name)
+    for one in web.images:
+        one.unlink()
+    done = web.bench.virtquorum("start", web.name)
+    assert commands(done.stderr) == [["create"]]
+
+
+def test_a_definition_from_a_file_has_a_copy_made(web: Web) -> None:
+    web.bench.call(asked.destroy, web.name)
+    file = web.bench.folder / f"{web.name}.xml"
+    file.write_text(web.bench.virtquorum("dumpxml", "--inactive", web.name).stdout)
+    web.images[0].unlink()
+    done = web.bench.virtquorum("define", file)
+    assert done.returncode == 0, done.stderr
+    (way,) = commands(done.stderr)
+    assert way == ["create", "--from", str(web.images[1])]
+    made = web.bench.virtquorum(*way, file)
+    assert made.returncode == 0, made.stderr
+    assert web.images[0].read_bytes() == web.images[1].read_bytes()

@@ -92,6 +92,26 @@ def test_a_member_that_the_definition_keeps_is_asked_about(web: Web) -> None:
     assert web.state() == before
 
 
+def test_a_definition_gets_a_member_that_runs_already(web: Web) -> None:
+    """Nothing has to be copied to it; to one that is read otherwise it has."""
+    new = web.image("runs")
+    asked_for = "nothing is copied to the new member while the guest runs without it"
+    assert asked_for in lost(web, "replace_member", "sda", "3", member(new), config=True)
+    web.patch("replace_member", "sda", "3", member(new), live=True)
+    try:
+        assert lost(web, "replace_member", "sda", "3", member(new), config=True) == ""
+        link = web.bench.folder / "runs-too"
+        link.symlink_to(new)
+        assert lost(web, "replace_member", "sda", "3", member(link), config=True) == ""
+        other = member(new, "qcow2")
+        said = lost(web, "replace_member", "sda", "3", other, config=True, checks=False)
+        assert asked_for in said
+        more = member(web.image("runs-not"))
+        assert asked_for in lost(web, "add_member", "sda", [member(new), more], config=True)
+    finally:
+        web.patch("replace_member", "sda", str(new), member(web.images[3]), live=True)
+
+
 def test_members_that_can_be_outvoted_no_more(web: Web) -> None:
     assert lost(web, "remove_member", "sda", "3", **BOTH) == ""
     web.patch("remove_member", "sda", "3", **BOTH)

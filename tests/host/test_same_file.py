@@ -176,6 +176,40 @@ def test_a_file_that_is_exchanged_while_a_change_is_made(web: Web, where: str) -
     assert web.images[0].read_bytes() == bytes(SIZE)
 
 
+@pytest.mark.parametrize("where", ["copy the disk", "pause the guest", "end the copying"])
+@pytest.mark.parametrize("operation", ["add_member", "replace_member"])
+def test_a_new_file_that_is_exchanged_while_it_is_copied_to(
+    web: Web, operation: str, where: str
+) -> None:
+    """QEMU opens it by its name again when the copy ends."""
+    new, other = web.image("new"), web.image("other")
+    other.write_bytes(b"R" * SIZE)
+    _exchanged_meanwhile(web, operation, new, other, where)
+
+
+@pytest.mark.parametrize("where", ["copy the disk", "pause the guest", "end the copying"])
+def test_a_file_of_the_same_name_that_is_exchanged_once_more(web: Web, where: str) -> None:
+    older(web.images[1])
+    other = web.image("other")
+    other.write_bytes(b"R" * SIZE)
+    _exchanged_meanwhile(web, "replace_member", web.images[1], other, where)
+
+
+def _exchanged_meanwhile(web: Web, operation: str, new: Path, other: Path, where: str) -> None:
+    old = web.state()
+    at = [] if operation == "add_member" else ["1"]
+    arguments = ["sda", *at, [member(new)] if operation == "add_member" else member(new)]
+    what = ["exchange", str(new), str(other)]
+    said = web.bench.call(meddling.meddled, web.name, operation, arguments, dict(BOTH), where, what)
+    assert said.startswith("old: ")
+    assert f"'{new}' is not the file any more that was opened for the disk" in said
+    assert web.state() == old
+    assert web.guest.write(41, 0x33) == 0
+    assert web.guest.read(40).first == b"\x5a" * 16
+    if where != "copy the disk":  # then it is what is copied to
+        assert new.read_bytes() == b"R" * SIZE
+
+
 def test_an_undone_replacement_leaves_the_file_that_is_open(web: Web) -> None:
     data, old, new = older(web.images[1]), web.state(), web.image("new")
     steps = ("pause the", "end the copying", "point the", "open the quorum as", "see that QEMU")
@@ -222,7 +256,7 @@ def test_a_killed_replacement_by_the_same_name(web: Web, where: str) -> None:
         )
     web.bench.kill_worker()
     web.bench.virtquorum("doctor", web.name, "--yes")
-    web.bench.virtquorum("doctor", web.name, "--yes")
+    assert web.state()["strays"] == []
     assert web.guest.read(40).first == b"\x5a" * 16
     assert web.guest.write(41, 0x33) == 0
     if web.bench.virtquorum("doctor", web.name).returncode:
@@ -247,6 +281,53 @@ def test_the_doctor_tells(web: Web) -> None:
     assert web.bench.virtquorum("doctor", web.name).returncode == 0
 
 
+def test_a_backing_image_that_no_xml_names(web: Web) -> None:
+    """QEMU has found it in the overlay's header."""
+    base = web.bench.folder / f"{web.name}-base"
+    base.write_bytes(web.images[1].read_bytes())
+    top = web.bench.folder / f"{web.name}-top"
+    qemu_img("create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", top)
+    web.patch("replace_member", "sda", "1", member(top, "qcow2"), fill=False, checks=False, **BOTH)
+    assert web.bench.virtquorum("doctor", web.name).returncode == 0
+    older(base)
+    text = refused(web, "set_quorum", "sda", {"threshold": 3}, **BOTH)
+    assert f"'{base}' is not the file that the guest has open" in text
+    done = web.bench.virtquorum("doctor", web.name)
+    assert (done.returncode, str(base) in done.stdout) == (1, True), done.stdout
+
+
+def test_the_doctor_builds_of_what_is_open(web: Web) -> None:
+    """A member is taken out by hand; the others' names are other files' by now."""
+    for one in web.images:
+        older(one)
+    taken = {"parent": "vq-sda", "child": "children.2"}
+    web.bench.call(asked.monitor, web.name, "x-blockdev-change", taken)
+    done = web.bench.virtquorum("doctor", web.name, "--yes")
+    assert "is built in place of it" in done.stdout
+    assert web.state()["wrong"] == []
+    assert web.guest.read(40).first == b"\x5a" * 16
+    assert web.guest.write(41, 0x33) == 0
+    for one in web.images[:2]:
+        assert one.with_name(f"{one.name}.away").read_bytes()[41 * 512] == 0x33
+        assert f"'{one}'" in web.bench.virtquorum("doctor", web.name).stdout
+
+
+def test_what_is_left_must_be_there(web: Web) -> None:
+    """The guest has a removed file open, and nobody else can: its data would end with the guest."""
+    web.images[1].unlink()
+    back = ["convert", web.name, "sda", "--back", "--keep", "1", "--live", "--config", "--yes"]
+    done = web.bench.virtquorum(*back)
+    assert (done.returncode, "none is there" in done.stderr) == (1, True), done.stderr
+    web.patch("set_quorum", "sda", {"threshold": 1}, **BOTH)
+    web.patch("remove_member", "sda", "2", **BOTH)
+    text = refused(web, "remove_member", "sda", "0", **BOTH)
+    assert "none is there" in text
+    assert f"'{web.images[1]}'" in text
+    web.patch("remove_member", "sda", "1", **BOTH)
+    assert web.guest.write(41, 0x33) == 0
+    assert web.images[0].read_bytes()[41 * 512 : 42 * 512] == b"\x33" * 512
+
+
 def test_a_stock_disk_that_is_another_file_is_not_converted(bench: Embed) -> None:
     image = bench.image("stock", SIZE, disk_content(DATA_TEXT))
     bench.call(asked.create, guest_xml(bench, "stock", disk_xml("vda", image), buses=["scsi"]))
@@ -260,3 +341,22 @@ def test_a_stock_disk_that_is_another_file_is_not_converted(bench: Embed) -> Non
     assert f"'{image}' is not the file that the guest has open" in done.stderr
     assert [one.read_bytes() for one in new] == [bytes(SIZE)] * 2
     bench.call(asked.destroy, "stock")
+
+
+def test_a_new_file_that_is_exchanged_while_a_disk_is_converted(bench: Embed) -> None:
+    image = bench.image("own", SIZE, disk_content(DATA_TEXT))
+    bench.call(asked.create, guest_xml(bench, "own", disk_xml("vda", image), buses=["scsi"]))
+    guest = Guest(bench, "own")
+    guest.booted()
+    new, other = (bench.image(f"own-{one}", SIZE) for one in ("new", "other"))
+    before = bench.call(asked.looked_up, "own")
+    said = bench.call(
+        meddling.meddled, "own", "convert", ["vda", [member(new)]], {"live": True},
+        "pause the guest", ["exchange", str(new), str(other)],
+    )  # fmt: skip
+    assert said.startswith("old: ")
+    assert f"'{new}' is not the file any more" in said
+    assert bench.call(asked.looked_up, "own")["drives"] == before["drives"]
+    assert guest.write(41, 0x33) == 0
+    assert not any(new.read_bytes())
+    bench.call(asked.destroy, "own")

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.guests import DATA
-from tests.host.quorum_domains import DATA_TEXT, members, quorum_disk, virtquorum, web
+from tests.host.quorum_domains import (
+    DATA_TEXT,
+    members,
+    quorum_disk,
+    virtquorum,
+    web,
+    with_uuid,
+)
 from tests.libvirts import Guest, asked, missing_for_embed
+from tests.libvirts.domains import serial_log
 
 if TYPE_CHECKING:
     from tests.libvirts import Embed
@@ -23,6 +31,7 @@ def started(bench: Embed, policy: str, count: int = 3) -> Guest:
     disk = disk.replace("type='quorum'/>", f"type='quorum' {policy}/>")
     done = virtquorum(bench, "define", "--no-checks", web(bench, "web", disk))
     assert done.code == 0, done.err
+    serial_log(bench, "web").unlink(missing_ok=True)  # of a guest that had the name before
     assert virtquorum(bench, "start", "web").code == 0
     guest = Guest(bench, "web")
     guest.booted()
@@ -72,13 +81,54 @@ def test_how_long_it_cannot_be_saved_is_said_as_it_is(bench: Embed) -> None:
     on = ("patch", "web", "set", "vda", "--rewrite-corrupted", "on")
     done = virtquorum(bench, *on, "--live", "--dry-run")
     assert "cannot be saved or migrated any more until it is shut down and started" in done.err
-    assert virtquorum(bench, *on, "--config").code == 0
-    for words in ((*on, "--live"), ("patch", "web", "set", "vda", "--threshold", "3", "--live")):
-        done = virtquorum(bench, *words)
-        assert done.code == 0, done.err
-        assert (
-            "'web' cannot be saved or migrated any more, nor from its next start on: QEMU does not "
-            "let go of a quorum with rewrite_corrupted='on', which 'vda' has in its definition"
-        ) in done.err
+    done = virtquorum(bench, *on, "--config")
+    assert done.code == 0
+    assert done.err.endswith(
+        "virtquorum: note: from its next start on 'web' cannot be saved or migrated: QEMU does not "
+        "let go of a quorum with rewrite_corrupted='on', which 'vda' has in its definition then\n"
+    )
+    done = virtquorum(bench, *on, "--live")
+    assert done.code == 0, done.err
+    assert (
+        "'web' cannot be saved or migrated any more, nor from its next start on: QEMU does not "
+        "let go of a quorum with rewrite_corrupted='on', which 'vda' has in its definition"
+    ) in done.err
+    # What is so already is not said again, by whichever change.
+    done = virtquorum(bench, "patch", "web", "set", "vda", "--threshold", "3", "--live", "--config")
+    assert (done.code, "saved" in done.err) == (0, False)
     done = virtquorum(bench, *on[:-1], "off", "--live", "--config")
+    assert (done.code, "saved" in done.err) == (0, False)
+    assert virtquorum(bench, "destroy", "web").code == 0
+    assert virtquorum(bench, "start", "web").code == 0
+    done = virtquorum(bench, "patch", "web", "set", "vda", "--threshold", "2", "--live")
     assert "until it is shut down and started again" in done.err
+
+
+def test_a_definition_under_a_saved_state_counts_when_that_has_ended(bench: Embed) -> None:
+    """The saved state's members go on, and get what the guest writes, the definition's do not."""
+    guest = started(bench, "")
+    assert guest.read(DATA).first == DATA_TEXT[:16]
+    assert saved(bench).code == 0
+    old = [bench.folder / f"web-{number}.raw" for number in range(3)]
+    new = [old[0], *(bench.image(f"new-{number}.raw", 4 << 20) for number in range(2))]
+    path = with_uuid(bench, "web", web(bench, "web", quorum_disk("vda", new)))
+    done = virtquorum(bench, "define", path)
+    assert done.code == 1
+    assert ": after the saved state has ended they vote with what they hold; " in done.err
+    assert virtquorum(bench, "define", "--yes", path).code == 0
+    says = (
+        f"virtquorum: note: 'vda' goes on with the members of the saved state; '{new[1]}' and "
+        f"'{new[2]}' of the definition count from the start after that on, and lack what is "
+        "written until then\n"
+    )
+    done = virtquorum(bench, "start", "web")
+    assert (done.code, says in done.err) == (0, True)
+    assert guest.read(DATA).first == DATA_TEXT[:16]
+    live = virtquorum(bench, "dumpxml", "web").out
+    assert (str(old[1]) in live, str(new[1]) in live) == (True, False)
+    # One that is as it was saved.
+    assert saved(bench).code == 0
+    back = with_uuid(bench, "web", web(bench, "web", quorum_disk("vda", old)))
+    assert virtquorum(bench, "define", "--yes", back).code == 0
+    done = virtquorum(bench, "start", "web")
+    assert (done.code, done.err) == (0, "")

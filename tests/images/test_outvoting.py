@@ -87,11 +87,57 @@ def test_a_quorum_that_is_a_member(tmp_path: Path) -> None:
     assert ": 1 of 2 members would be blank, and the others do not reach" in done.err
 
 
+FAR = (
+    "<backingStore type='network'><format type='raw'/><source protocol='nbd' name='x'>"
+    "<host name='far.example' port='10809'/></source></backingStore>"
+)
+
+
 def test_members_of_other_machines_may_have_the_data(tmp_path: Path) -> None:
     there(tmp_path, "a")
-    far = (
-        "<backingStore type='network'><format type='raw'/><source protocol='nbd' name='x'>"
-        "<host name='far.example' port='10809'/></source></backingStore>"
-    )
     local = [image(tmp_path / name) for name in "ab"]
-    assert run("create", domain(tmp_path, quorum(*local, far, threshold=2))).code == 0
+    assert run("create", domain(tmp_path, quorum(*local, FAR, threshold=2))).code == 0
+
+
+def first_made(folder: Path, quorum: str) -> str:
+    """How the image 'a' is refused."""
+    path = domain(folder, quorum)
+    done = run("create", "--size", "1M", path)
+    assert (done.code, done.out) == (1, "")
+    assert names(folder) == {"domain.xml"}
+    return done.err
+
+
+def test_blank_members_do_not_win_against_those_of_other_machines(tmp_path: Path) -> None:
+    local = [image(tmp_path / name) for name in "ab"]
+    assert first_made(tmp_path, quorum(FAR, *local, threshold=2)).endswith(
+        f"disk 'vda': image '{tmp_path}/a': is not made blank beside members that are not of this "
+        "host and may have the data: 2 of 3 members would be blank, and with the threshold 2 they "
+        "can win the vote; bring a copy of one of them to its place (qemu-img convert), or say "
+        "--blank if none of them has anything to lose\n"
+    )
+    in_order = quorum(local[0], FAR, FAR.replace("'x'", "'y'"), threshold=2)
+    in_order = in_order.replace("<driver ", "<driver read_pattern='fifo' ", 1)
+    assert "members are read in their order, without a vote" in first_made(tmp_path, in_order)
+    inner = (
+        "<backingStore type='quorum' threshold='1'><format type='quorum'/>"
+        f"{FAR}{FAR.replace(chr(39) + 'x', chr(39) + 'y')}</backingStore>"
+    )
+    nested = quorum(inner, local[0], threshold=1)
+    assert ": 1 of 2 members would be blank, and with the threshold 1" in first_made(
+        tmp_path, nested
+    )
+    # The ways out.
+    path = domain(tmp_path, quorum(FAR, *local, threshold=2))
+    there(tmp_path, "a")
+    assert run("create", "--from", "1", "--dry-run", path).code == 0
+    assert run("create", path).code == 0
+    for name in "ab":
+        (tmp_path / name).unlink()
+    assert run("create", "--blank", "--size", "1M", path).code == 0
+
+
+def test_copies_are_not_blank(tmp_path: Path) -> None:
+    there(tmp_path, "a")
+    done = run("create", "--from", "0", written(tmp_path, "abc", 3))
+    assert (done.code, names(tmp_path)) == (0, {*"abc", "domain.xml"})

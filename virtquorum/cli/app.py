@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from typer.exceptions import TyperException
@@ -60,6 +60,7 @@ Exit codes: 0 clean, 1 findings or differences, 2 usage or configuration,
 def run(argv: Sequence[str], streams: Streams) -> int:
     """Parse a command line and run its command; returns the exit code."""
     completing = "_VIRTQUORUM_COMPLETE" in os.environ
+    argv = argv if completing else _with_domain(argv)
     names = [argv[0]] if argv and argv[0] in COMMANDS and not completing else COMMANDS
     try:
         code = command_line(names)(
@@ -68,6 +69,23 @@ def run(argv: Sequence[str], streams: Streams) -> int:
     except TyperException as error:
         return _usage(error, streams)
     return int(code or Exit.CLEAN)
+
+
+#: The commands of 'patch', each with its own.
+_OF_PATCH: Final = {
+    "attach": (), "detach": (), "set": (), "member": ("add", "remove", "replace", "reorder"),
+}  # fmt: skip
+
+
+def _with_domain(argv: Sequence[str]) -> list[str]:
+    """A question for the help of a command of 'patch' with a word where the domain stands."""
+    match list(argv):
+        case ["patch", first, "--help"] if first in _OF_PATCH:
+            return ["patch", "DOMAIN", first, "--help"]
+        case ["patch", first, second, "--help"] if second in _OF_PATCH.get(first, ()):
+            return ["patch", "DOMAIN", first, second, "--help"]
+        case _:
+            return list(argv)
 
 
 def _set_apart(argv: Sequence[str]) -> list[str]:

@@ -208,7 +208,10 @@ def agreed(lost: Sequence[str], streams: Streams, *, yes: bool, dry_run: bool) -
     if streams.input.isatty() and streams.err.isatty():
         streams.err.write("virtquorum: go on? [y/N] ")
         streams.err.flush()
-        return streams.input.readline().strip().lower() in (b"y", b"yes")
+        if streams.input.readline().strip().lower() in (b"y", b"yes"):
+            return True
+        streams.say("nothing was changed")
+        return False
     streams.say("nothing was changed; --yes goes on")
     return False
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from virtquorum.cli.connection import (
@@ -23,6 +25,14 @@ def command(
     context: typer.Context,
     name: DomainName,
     connect: Connect = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Believe the record where somebody has changed libvirt's XML by hand; it is "
+            "defined anew even if nothing is edited.",
+        ),
+    ] = False,
     no_checks: NoChecks = False,
     secret: SecretOptions.Secret = None,
     secrets_dir: SecretOptions.Directory = None,
@@ -37,6 +47,7 @@ def command(
 
     \b
       virtquorum edit web
+      virtquorum edit --force web
 
     Exit codes: 0 changed, or left as it is, 1 given up or refused, 2 usage,
     3 no such domain, or no connection to libvirt.
@@ -49,4 +60,4 @@ def command(
             from virtquorum.cli.editing import Editing
 
             tell_unfinished(domain, streams)
-            return Editing(domain, given, streams, checks=not no_checks).run()
+            return Editing(domain, given, streams, checks=not no_checks, force=force).run()

@@ -8,11 +8,11 @@ import signal
 import subprocess
 import tempfile
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from virtquorum.cli.connection import carried_out, looking, show_findings, show_results
 from virtquorum.cli.streams import Exit
-from virtquorum.errors import HostError, UsageError, VirtquorumError
+from virtquorum.errors import HostError, LoweredError, UsageError, VirtquorumError
 from virtquorum.host.define import InvalidError, check_definition, plan_definition
 from virtquorum.images.program import Interrupted
 from virtquorum.printable import printable
@@ -46,18 +46,37 @@ _ANSWERS: Final = {
 _Outcome: TypeAlias = Literal["done", "refused", "invalid", "lost"]
 
 
+class _Shown(NamedTuple):
+    """What was asked about: sentences on what goes, and the definition that was there then."""
+
+    lost: tuple[str, ...]
+    definition: str
+
+
 class Editing:
-    """One run of the command; ``checks`` is whether images are looked at."""
+    """One run of the command; ``checks`` is whether images are looked at.
+
+    With ``force`` the record is believed where somebody has changed libvirt's
+    XML by hand; then it is defined anew even if nothing is edited.
+    """
 
     def __init__(
-        self, domain: HostDomain, provided: Provided, streams: Streams, *, checks: bool
+        self,
+        domain: HostDomain,
+        provided: Provided,
+        streams: Streams,
+        *,
+        checks: bool,
+        force: bool = False,
     ) -> None:
         self.domain = domain
         self.streams = streams
         self._provided = provided
         self._checks = checks
+        self._believes = force
         self._ignore = False
-        self._force = False
+        self._shown: _Shown | None = None
+        self._forced: _Shown | None = None
         self._code: int = Exit.CLEAN
         self._base = self._definition()
 
@@ -65,9 +84,24 @@ class Editing:
         """The definition as libvirt has it."""
         return self.domain.text(inactive=True, secure=True).text
 
+    def _before(self) -> bytes:
+        """What is edited; raises LoweredError, and HostError where --force would do."""
+        try:
+            found = self.domain.lifted(inactive=True, secure=True)
+        except LoweredError as error:
+            forced = self.domain.lifted(inactive=True, secure=True, force=True)
+            if not self._believes:
+                raise HostError(
+                    f"{error}; 'virtquorum edit --force {self.domain.name}' edits it as its record "
+                    "has it, and drops what was changed against it"
+                ) from None
+            return forced.format()
+        self._believes = False
+        return found.format()
+
     def run(self) -> int:
         """Edit until it is done or given up."""
-        before = self.domain.lifted(inactive=True, secure=True).format()
+        before = self._before()
         handle, path = tempfile.mkstemp(prefix=f"{_safe(self.domain.name)}-", suffix=".xml")
         with os.fdopen(handle, "wb") as file:
             file.write(before)
@@ -78,7 +112,7 @@ class Editing:
         while True:
             self._edit(path)
             text = _written(path)
-            if text == before:
+            if text == before and not self._believes:
                 os.unlink(path)
                 self.streams.out.write(f"domain '{printable(self.domain.name)}' is as it was\n")
                 return Exit.CLEAN
@@ -90,13 +124,13 @@ class Editing:
                 if answer == "y":
                     break
                 self._ignore = self._ignore or answer == "i"
-                self._force = self._force or answer == "f"
+                self._forced = self._shown if answer == "f" else self._forced
                 outcome = self._attempt(text, path)
             else:
                 os.unlink(path)
                 self.streams.out.write(f"domain '{printable(self.domain.name)}' edited\n")
                 return self._code
-            self._ignore = self._force = False
+            self._ignore, self._shown, self._forced = False, None, None
 
     def _edit(self, path: str) -> None:
         """Run the editor; raises UsageError if there is none, HostError if it fails."""
@@ -121,8 +155,7 @@ class Editing:
         """Define what was written; what is in the way is said."""
         try:
             definition = self._planned(text, path)
-            if not self._force and (definition.lost or self._definition() != self._base):
-                self._say_lost(definition)
+            if self._is_to_be_asked(definition):
                 return "lost"
             self._notes(definition)
             self._code = carried_out(definition.plan, self.streams)
@@ -140,7 +173,11 @@ class Editing:
     def _planned(self, text: bytes, path: str) -> Definition:
         new = Domain.from_bytes(text, path)
         definition = plan_definition(
-            self.domain.host, new, provided=self._provided, checked=self._ignore
+            self.domain.host,
+            new,
+            provided=self._provided,
+            checked=self._ignore,
+            believed=self._believes,
         )
         existing = definition.existing
         if existing is None or existing.uuid != self.domain.uuid:
@@ -150,14 +187,25 @@ class Editing:
             )
         return definition
 
-    def _say_lost(self, definition: Definition) -> None:
-        """Say what goes or is unwise, and whether there is another definition by now."""
-        for one in definition.lost:
+    def _is_to_be_asked(self, definition: Definition) -> bool:
+        """Say what goes or is unwise, and whether there is another definition by now.
+
+        What was forced is not said again; it was forced of what was shown, and
+        of nothing that has come to be since.
+        """
+        now = _Shown(definition.lost, self._definition())
+        agreed = self._forced or _Shown((), self._base)
+        new = [one for one in now.lost if one not in agreed.lost]
+        is_other = now.definition != agreed.definition
+        self._shown = now
+        for one in new:
             self.streams.say(one)
-        if self._definition() != self._base:
+        if is_other:
+            again = " once more" if agreed.definition != self._base else ""
             self.streams.say(
-                f"somebody else has changed the definition of '{self.domain.name}' meanwhile"
+                f"somebody else has changed the definition of '{self.domain.name}' meanwhile{again}"
             )
+        return is_other or bool(new)
 
     def _notes(self, definition: Definition) -> None:
         show_findings(definition.findings, self.streams)

@@ -64,6 +64,8 @@ def one_domain(
     usage error if there is none or there are several, InputError if it cannot
     be read.
     """
+    if path is None and streams.input.isatty():
+        raise typer.BadParameter("name a FILE, or - for standard input")
     read = list(domains([path] if path is not None else [], streams, limits, named=named))
     if len(read) != 1:
         raise typer.BadParameter(f"the {what} are those of one domain; name one file")

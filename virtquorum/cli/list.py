@@ -79,6 +79,8 @@ def command(
     if as_json:
         streams.write_json(list_json(uri, found), indent=2)
         return Exit.CLEAN
+    if not found and not names and streams.out.isatty():
+        return _nothing(streams, every=every, inactive=inactive)
     text = list_text(found)
     if not streams.can_write(text):
         text = text.encode("ascii", "backslashreplace").decode()
@@ -94,6 +96,18 @@ def command(
     elif others:
         domains = "1 domain has" if len(others) == 1 else f"{len(others)} domains have"
         streams.note(f"{domains} no quorum disk")
+    return Exit.CLEAN
+
+
+def _nothing(streams: Streams, *, every: bool, inactive: bool) -> int:
+    """Say to a person that there is nothing to be shown."""
+    match every, inactive:
+        case True, _:
+            streams.note("no domain with quorum disks")
+        case _, True:
+            streams.note("no domain with quorum disks that does not run")
+        case _:
+            streams.note("no domain with quorum disks runs; --all lists those that do not as well")
     return Exit.CLEAN
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,11 +100,13 @@ def command(
     into <qemu:commandline>, <qemu:override> points the guest's device at it,
     and the disk is kept in the metadata: 'virtquorum lift' gives the domain
     back as it was. One that is lowered already is lowered anew. A domain
-    without quorum disks comes out as it is.
+    without quorum disks comes out as it is. The placeholders are files that
+    'virtquorum define' makes, or 'virtquorum doctor DOMAIN' once libvirt has
+    the domain; with --connect they are where it looks for them.
 
     \b
       virtquorum lower domain.xml
-      virtquorum lower domain.xml > lowered.xml && virsh define lowered.xml
+      virtquorum lower --connect qemu:///system domain.xml > lowered.xml
       virtquorum lower --write --placeholder-dir /srv/placeholders domain.xml
 
     Exit codes: 0 clean, 1 a disk cannot be lowered, or differences (--diff),
@@ -136,7 +139,8 @@ def command(
     lowered = with_lowerings(lifted, found)
     hand_out([one.built for one in found], given, streams, write=not diff)
     code = put_out(domain, lowered, streams, "lowered", write=write, diff=diff)
-    _tell(found, streams)
+    has_place = connect is not None or placeholder_dir is not None
+    _tell(found, lifted.domain_name or "DOMAIN", streams, has_place=has_place)
     return code
 
 
@@ -150,7 +154,7 @@ def _directory(host: Host) -> str:
     return host.placeholder_directory
 
 
-def _tell(found: Sequence[Lowering], streams: Streams) -> None:
+def _tell(found: Sequence[Lowering], name: str, streams: Streams, *, has_place: bool) -> None:
     for one in found:
         for remark in one.remarks:
             streams.note(f"{one.disk.location}: disk '{one.disk.name}' {remark}")
@@ -163,4 +167,9 @@ def _tell(found: Sequence[Lowering], streams: Streams) -> None:
             if len(missing) == 1
             else f"placeholders {named}{more}: empty raw files of the quorums' sizes"
         )
-        streams.note(f"a start needs the {what}; 'virtquorum define' makes them")
+        them = "it" if len(missing) == 1 else "them"
+        place = "" if has_place else f"; --connect URI has {them} where that libvirt's are"
+        streams.note(
+            f"a start needs the {what}; 'virtquorum doctor {shlex.quote(name)}' makes {them} once "
+            f"the domain is defined, and 'virtquorum define' does both{place}"
+        )

@@ -142,6 +142,7 @@ def made(
 def _changed(
     host: Host, domain: HostDomain, said: Said, streams: Streams, plan: Callable[[], Patch]
 ) -> int:
+    from virtquorum.host.checks.result import hopeless
     from virtquorum.host.patch import ImagesError, InvalidPatchError, NothingToChangeError
 
     try:
@@ -154,7 +155,8 @@ def _changed(
         return Exit.FINDINGS
     except ImagesError as error:
         show_results(error.results, streams)
-        streams.say("nothing was changed; --no-checks goes on all the same")
+        out = "" if hopeless(error.results) else "; --no-checks goes on all the same"
+        streams.say(f"nothing was changed{out}")
         _write_refused(said, streams, error, images=error.results)
         return Exit.FINDINGS
     except NothingToChangeError as error:

@@ -55,11 +55,13 @@ def command(
     with connected(connect) as host:
         domain = host.domain(name)
         with refusing(host, streams):
+            from virtquorum.host.saved import waiting_notes
             from virtquorum.host.start import leaves_paused, left_notes, plan_start
 
             plan = plan_start(domain, paused=paused)
-            if not no_checks and _is_refused(domain, streams):
-                streams.say(f"{domain.where} was not started; --no-checks starts it all the same")
+            for sentence in waiting_notes(domain):
+                streams.note(sentence)
+            if not no_checks and not _may_start(domain, streams):
                 return Exit.FINDINGS
             code = carried_out(plan, streams, dry_run=dry_run)
         if not dry_run:
@@ -70,18 +72,26 @@ def command(
     return code
 
 
-def _is_refused(domain: HostDomain, streams: Streams) -> bool:
-    """Whether the images are in the way of a start; what is in the way is said."""
+def _may_start(domain: HostDomain, streams: Streams) -> bool:
+    """Whether no image is in the way of a start; what is in the way is said."""
     from virtquorum.host.checks import check_images, refused
+    from virtquorum.host.checks.lost import copied
+    from virtquorum.host.checks.result import hopeless
     from virtquorum.host.start import lowerings_of, need_off, next_start
 
     lowered = next_start(domain)
     found = lowerings_of(domain, lowered)
     if not found:
-        return False
+        return True
     with looking(streams):
         results = check_images(domain.host.connection, lowered, found)
+    if domain.host.is_local:
+        results = [*copied(results, [one.disk for one in found], domain.name)]
     if refused(results):
         need_off(domain)  # else its own QEMU is who has the images open
     show_results(results, streams)
-    return refused(results)
+    if not refused(results):
+        return True
+    out = "" if hopeless(results) else "; --no-checks starts it all the same"
+    streams.say(f"{domain.where} was not started{out}")
+    return False

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from virtquorum.host.intent import Intention
     from virtquorum.host.monitor import Monitor
 
-__all__ = ["MendingStep", "Rebuild", "close_all", "names_of"]
+__all__ = ["MendingStep", "Rebuild", "close_all", "names_of", "sound_nodes"]
 
 
 class MendingStep(LiveStep):
@@ -136,19 +136,23 @@ class Rebuild(MendingStep):
 
     def _sound(self) -> set[str]:
         """The nodes of the graph that can stay open: what is closed may not open again."""
-        wrong = self._wrong
         graphs = [one for graph in self.intention.graphs for one in graph or []]
         others = {name_of(one) for one in graphs if one not in self.wanted}
-        there, seen = self.monitor.nodes(), self.monitor.edges()
-        sound: set[str] = set()
-        for one in self.wanted:  # those below come first
-            name = name_of(one)
-            is_there = name in there and not node_differences(one, there[name])
-            if not is_there or name in others or name in wrong:
-                continue
-            if sound.issuperset(children_of(one)) and edges([one]) <= seen:
-                sound.add(name)
-        return sound
+        return sound_nodes(self.monitor, self.wanted, but=others | self._wrong)
+
+
+def sound_nodes(
+    monitor: Monitor, wanted: Sequence[Options], *, but: Collection[str] = ()
+) -> set[str]:
+    """The nodes of a flat list that QEMU has as they stand there, and all below them."""
+    there, seen = monitor.nodes(), monitor.edges()
+    sound: set[str] = set()
+    for one in wanted:  # those below come first
+        name = name_of(one)
+        stands = sound.issuperset(children_of(one)) and edges([one]) <= seen
+        if stands and name in there and name not in but and not node_differences(one, there[name]):
+            sound.add(name)
+    return sound
 
 
 def names_of(intention: Intention) -> set[str]:

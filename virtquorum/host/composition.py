@@ -8,62 +8,39 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from virtquorum.errors import HostError
 from virtquorum.host.file_key import file_key
+from virtquorum.host.headers import Headers
+from virtquorum.host.layer import END, QUORUM, Layer
 from virtquorum.model.identity import identity
 from virtquorum.model.image import Image, Quorum
 from virtquorum.model.sources.volume import VolumeSource
 from virtquorum.report.location import where
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Collection, Hashable, Iterator
 
     from virtquorum.host.session import Host
     from virtquorum.model.disk import Disk
     from virtquorum.model.image import AnyImage, AnySource
 
-__all__ = ["Composition", "Images", "Layer", "Member", "said"]
+__all__ = ["Composition", "Images", "Member"]
 
-#: The place of ``<backingStore/>``, and of a quorum, whose members are told by themselves.
-_END: Final = "the end of the chain"
-_QUORUM: Final = "a quorum"
 #: The format of a quorum without one above it.
 _NO_FORMAT: Final = "quorum"
-
-
-class Layer(NamedTuple):
-    """One image of a chain, or a format above a quorum.
-
-    ``place`` is the same for one image under two names, ``format`` is
-    libvirt's word or 'luks', None where the document does not say.  ``filled``
-    is whether libvirt may have written the layer itself: it has an index.
-    """
-
-    place: Hashable
-    format: str | None
-    image: Image | None
-    filled: bool = False
-
-    def is_as(self, other: Layer) -> bool:
-        """Whether both may be one image, read in one way."""
-        formats = {self.format, other.format}
-        return self.place == other.place and (len(formats) == 1 or None in formats)
-
-    @property
-    def said(self) -> str:
-        """How people name it."""
-        if self.image is None or self.place == _QUORUM:
-            return "a quorum" if self.place == _QUORUM else "nothing"
-        return said(self.image)
+#: What is below an image of which neither the document nor anybody here can say.
+_UNREAD: Final = "what only a header names that cannot be read here"
 
 
 class Member(NamedTuple):
     """An image that votes, ``chain[0]``, and what is written of what is below it.
 
     ``inside`` are the formats above the quorums within the disk's in which it
-    votes.
+    votes, ``under`` the overlays below which those quorums are: what they hold
+    its own vote is no part of.
     """
 
     chain: tuple[Layer, ...]
     inside: tuple[str, ...] = ()
+    under: tuple[Layer, ...] = ()
 
     @property
     def image(self) -> Image:
@@ -80,17 +57,28 @@ class Member(NamedTuple):
     @property
     def key(self) -> Hashable:
         """The same for members that are written alike."""
-        return self.inside, tuple((one.place, one.format) for one in self.chain)
+        overlays = tuple(one.place for one in self.under)
+        return self.inside, overlays, tuple((one.place, one.format) for one in self.chain)
 
-    def difference(self, other: Member) -> str | None:
+    def stands_for(self, other: Member, known: Collection[Hashable]) -> bool:
+        """Whether this one may hold what another one did that is now in its place.
+
+        One that voted below an overlay has not got what was written since,
+        and votes without it no more.  Another overlay is asked about itself,
+        unless it is one of the ``known`` places.
+        """
+        places = [one.place for one in self.under]
+        if any(one not in known for one in places):
+            return self.place == other.place
+        return self.place == other.place and all(one.place in places for one in other.under)
+
+    def difference(self, other: Member, headers: Headers) -> str | None:
         """How this one is read otherwise than another one of that place; None if it is not.
 
-        Chains are compared as far as both are written, by people.
+        Where one's document says nothing of a chain, headers count.
         """
-        for depth, (own, its) in enumerate(zip(self.chain, other.chain, strict=False)):
-            if own.filled != its.filled:
-                break
-            if not own.is_as(its):
+        for depth, (own, its) in enumerate(headers.pairs(self.chain, other.chain)):
+            if own is None or its is None or not own.is_as(its):
                 return _difference(own, its, depth)
         if self.inside == other.inside:
             return None
@@ -98,9 +86,10 @@ class Member(NamedTuple):
         return f"in a quorum with the format '{own_format[0]}' above it, so far '{its_format[0]}'"
 
 
-def _difference(own: Layer, its: Layer, depth: int) -> str:
-    if own.place != its.place:
-        return f"over {own.said}, so far over {its.said}"
+def _difference(own: Layer | None, its: Layer | None, depth: int) -> str:
+    if own is None or its is None or own.place != its.place:
+        now, before = (one.said if one is not None else _UNREAD for one in (own, its))
+        return f"over {now}, so far over {before}"
     below = f"with {own.said} below it " if depth else ""
     return f"{below}as '{own.format}', so far as '{its.format}'"
 
@@ -121,6 +110,7 @@ class Images:
     def __init__(self, host: Host) -> None:
         self._here = host.is_local
         self._lookup = host.lookup
+        self.headers = Headers(here=self._here, resolved=self._resolved, place=self._place)
 
     def composition(self, disk: Disk) -> Composition:
         """What a disk is made of."""
@@ -132,19 +122,22 @@ class Images:
 
     def _members(self, disk: Disk) -> Iterator[Member]:
         """The images that vote, those of nested quorums too; what is a quorum itself is none."""
-        rest: list[tuple[AnyImage | None, bool, tuple[str, ...]]] = [(disk.image, False, ())]
+        rest: list[tuple[AnyImage | None, bool, Member]] = [(disk.image, False, Member(()))]
         while rest:
-            image, votes, inside = rest.pop()
+            image, votes, at = rest.pop()
             if not isinstance(image, Image):
                 continue
             if isinstance(image.source, Quorum):
-                format = _above(disk, image) if votes or inside else None
-                within = (*inside, format) if format else inside
+                format = _above(disk, image) if votes or at.inside else None
+                within = at._replace(inside=(*at.inside, format)) if format else at
                 rest += [(one, True, within) for one in reversed(image.source.members)]
                 continue
             if votes:
-                yield Member(self._chain(disk, image), inside)
-            rest.append((image.backing, False, inside))
+                yield at._replace(chain=self._chain(disk, image))
+            if votes or at.under:
+                layer = Layer(self._place(image), _format(disk, image), image)
+                at = at._replace(under=(*at.under, layer))
+            rest.append((image.backing, False, at))
 
     def _chain(self, disk: Disk, top: Image) -> tuple[Layer, ...]:
         """An image and what is written below it, down to the end or to a quorum."""
@@ -154,12 +147,13 @@ class Images:
             filled = image is not top and image.index is not None
             if isinstance(image.source, Quorum):
                 format = _above(disk, image) or _NO_FORMAT
-                found.append(Layer(_QUORUM, format, image, filled))
+                found.append(Layer(QUORUM, format, image, filled))
                 return tuple(found)
             found.append(Layer(self._place(image), _format(disk, image), image, filled))
             image = image.backing
         if image is not None:
-            found.append(Layer(_END, None, None))
+            libvirts = found[-1].image is not None and found[-1].image.index is not None
+            found.append(Layer(END, None, None, libvirts))
         return tuple(found)
 
     def _place(self, image: Image) -> Hashable:
@@ -190,15 +184,6 @@ class Images:
         except OSError:
             return True
         return True
-
-
-def said(image: Image) -> str:
-    """How people name an image: where it is, and which part of that."""
-    place = where(image.source)
-    if place is None:
-        return "an image without a place"
-    part = next((one for one in getattr(image.source, "slices", ()) if one.type == "storage"), None)
-    return f"'{place}'" + (f" ({part.size} bytes from {part.offset} on)" if part else "")
 
 
 def _format(disk: Disk, image: Image) -> str | None:

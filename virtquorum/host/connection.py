@@ -29,6 +29,7 @@ _NO_DAEMON: Final = (
     "connection: 'qemu:///system', 'qemu:///session'"
 )
 _NO_RIGHT: Final = "run it as root, or as a user whom libvirt lets in (on Debian the group libvirt)"
+_OPEN: Final = "another process has this embedded driver open; end that, or wait for it"
 #: What helps, by libvirt's number of the error (virErrorNumber).
 _REMEDIES: Final[Mapping[int, str]] = {
     # NO_CONNECT: libvirt knows no such kind
@@ -58,13 +59,24 @@ def connected(uri: str | None) -> Iterator[Any]:
     """
     libvirt = _libvirt()
     libvirt.registerErrorHandler(_silence, None)
-    with asking(_called(uri), errnos=_ERRNOS if _is_here(uri) else {}):
+    with _told_of_pid_file(), asking(_called(uri), errnos=_ERRNOS if _is_here(uri) else {}):
         connection = libvirt.open(uri)
     try:
         yield connection
     finally:
         with suppress(libvirt.libvirtError):
             connection.close()
+
+
+@contextmanager
+def _told_of_pid_file() -> Iterator[None]:
+    """What helps where an embedded driver is another process's."""
+    try:
+        yield
+    except LibvirtError as error:
+        if error.remedy is not None or "driver.pid" not in error.text:
+            raise
+        raise LibvirtError(error.what, code=error.code, text=error.text, remedy=_OPEN) from None
 
 
 @contextmanager

@@ -101,12 +101,14 @@ def plan_definition(
     provided: Provided | None = None,
     directory: str | None = None,
     checked: bool = False,
+    believed: bool = False,
 ) -> Definition:
     """Plan to define a domain, in the place of the one that has its UUID or name.
 
     ``domain`` may be lowered.  ``provided`` is where secrets are, beside those
     that the existing definition knows; ``directory`` is where new
-    placeholders go; ``checked`` says that its findings are known.  Raises
+    placeholders go; ``checked`` says that its findings are known, ``believed``
+    that what was changed by hand of the existing definition may go.  Raises
     InvalidError for a domain with errors, TranslationError for a disk that
     cannot be lowered, LoweredError for a lowered domain that was changed by
     hand, EditError for what is no domain, and HostError for what this libvirt
@@ -125,13 +127,13 @@ def plan_definition(
     lowered = with_lowerings(new, made)
     steps, notes = _steps(host, new, lowered, uuid, made, old)
     name = new.domain_name or ""
-    exchanged = exchanges(host, disks_before(old), new.machine_disks)
+    exchanged = exchanges(host, disks_before(old), new.machine_disks, saved=old.has_saved_state)
     return Definition(
         domain=new,
         lowered=lowered,
         lowerings=tuple(made),
         existing=old.domain,
-        lost=(*lost_with(old, new), *_asked(exchanged, name, old)),
+        lost=(*lost_with(old, new, believed=believed), *_asked(exchanged, name, old)),
         exchanges=tuple(exchanged),
         notes=(*others, *notes, *running_notes(old.domain)),
         findings=findings,
@@ -161,12 +163,15 @@ def check_definition(definition: Definition) -> list[CheckResult]:
     What the domain itself has open, if it runs, is in nobody's way.
     """
     from virtquorum.host.checks import check_images
+    from virtquorum.host.checks.lost import copied
 
     if not definition.lowerings:
         return []
     host, existing = definition.host, definition.existing
     own = _opened(existing) if existing is not None and existing.is_active else set()
-    return check_images(host.connection, definition.domain, definition.lowerings, own=own)
+    found = check_images(host.connection, definition.domain, definition.lowerings, own=own)
+    disks = [one.disk for one in definition.lowerings]
+    return [*copied(found, disks)] if host.is_local else found
 
 
 def _opened(domain: HostDomain) -> set[str]:

@@ -12,11 +12,11 @@ from virtquorum.host.change import Asked, Step, Text
 from virtquorum.host.connection import asking
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from virtquorum.host.change import Action, Course
     from virtquorum.host.domain import HostDomain
-    from virtquorum.host.placeholders import Placeholders
+    from virtquorum.host.placeholders import Placeholders, State
     from virtquorum.host.session import Host
     from virtquorum.model.disk import Disk
     from virtquorum.xml.domain import Domain
@@ -60,16 +60,28 @@ class MakePlaceholder(Step):
         self.size = size
         self.kept = kept
         self._is_new = False
+        self._title: str | None = None
         self._directories: list[str] = []
 
     @property
     def title(self) -> str:
-        """What it does."""
+        """What it does, by what is there; once it is done, what it did."""
+        return self._title or self._worded()
+
+    def _worded(self) -> str:
+        state: State = "unknown"
+        with suppress(HostError):
+            state = self.placeholders.state(self.path)
+        if state in ("there", "blank") or (state == "unknown" and self.kept):
+            has_size = self.placeholders.has_size(self.path, self.size)
+            size = "" if has_size else f", and give it {self.size} bytes"
+            return f"keep the placeholder '{self.path}'{size}"
         size = f" of {self.size} bytes" if self.size is not None else ""
         return f"make the placeholder '{self.path}'{size}"
 
     def do(self, course: Course) -> None:
         """Make it."""
+        self._title = self._worded()
         self._directories = self.placeholders.missing_directories(self.path)
         self._is_new = self.placeholders.make(self.path, self.size, kept=self.kept)
 
@@ -176,7 +188,8 @@ class Define(Step):
 
     ``xml`` has the ``uuid``; ``planned`` is the definition that the change
     was planned on, None where there was none.  ``shown`` is what a dry run
-    shows of it.
+    shows of it.  ``checks`` are looks at the domain right behind it, which
+    raise HostError for what must not be.
     """
 
     def __init__(
@@ -187,6 +200,7 @@ class Define(Step):
         self.xml = xml
         self.uuid = uuid
         self.shown = shown
+        self.checks: list[Callable[[], object]] = []
         self._planned = planned
         self._old: str | None = None
         self._is_defined = False
@@ -222,6 +236,8 @@ class Define(Step):
         with asking(f"domain '{self.name}'"):
             self.host.connection.defineXMLFlags(self.xml, _VALIDATE)
         self._made = self._text(self._found())
+        for check in self.checks:
+            check()
 
     def undo(self) -> None:
         """Define what was before, or undefine it, if the definition is the one made here."""

@@ -119,15 +119,21 @@ class HostDomain:
         return Domain.from_text(xml, f"libvirt's XML of '{self.name}'")
 
     def lifted(
-        self, *, inactive: bool = False, secure: bool = False, migratable: bool = False
+        self,
+        *,
+        inactive: bool = False,
+        secure: bool = False,
+        migratable: bool = False,
+        force: bool = False,
     ) -> Domain:
         """Its XML with the quorum disks in it, and without the note of a change.
 
         Raises LoweredError where somebody has changed the lowered domain by
-        hand.  Where a driver drops QEMU's own elements, the record is believed.
+        hand; with ``force`` the record is believed, as it is where a driver
+        drops QEMU's own elements.
         """
         found = self.text(inactive=inactive, secure=secure, migratable=migratable)
-        return lift(without_note(found), force=self.host.driver != "QEMU")
+        return lift(without_note(found), force=force or self.host.driver != "QEMU")
 
     @property
     def unfinished(self) -> Noted | None:

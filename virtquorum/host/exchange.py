@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from virtquorum.host.composition import Images, said
-from virtquorum.host.exchange_above import above_exchanges
+from virtquorum.host.composition import Images
+from virtquorum.host.exchange_above import above_exchanges, counts_from
+from virtquorum.host.layer import said
 from virtquorum.model.node import Node, node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
-    from virtquorum.host.composition import Composition, Layer, Member
+    from virtquorum.host.composition import Composition, Member
+    from virtquorum.host.headers import Headers
+    from virtquorum.host.layer import Layer
     from virtquorum.host.session import Host
     from virtquorum.model.disk import Disk
 
@@ -35,7 +38,8 @@ class Exchange(Node):
     chain, and how.  ``above`` are sentences on what is to stand above the
     quorum and did not, or no more.  ``gone`` are the members that vote no
     more, ``moved`` is whether none of their images is there any more, and
-    ``kept`` how many members stay.
+    ``kept`` how many members stay.  ``saved`` is whether the next start goes
+    on from a saved state, and so from the members that were.
     """
 
     target: str
@@ -47,6 +51,7 @@ class Exchange(Node):
     moved: bool
     kept: int
     was_stock: bool
+    saved: bool = False
 
     def questions(self, name: str, *, active: bool) -> Iterator[str]:
         """What to ask before a domain is defined so; there is always something.
@@ -58,16 +63,33 @@ class Exchange(Node):
             yield self._of_new(name, options)
         if self.absent:
             yield self._of_absent(name, options)
+        when = counts_from(saved=self.saved)
         for one in self.altered:
             yield (
-                f"'{self.target}' would read {one}: from the next start on that member votes with "
+                f"'{self.target}' would read {one}: {when} that member votes with "
                 "what it holds then; go on if it holds the disk's data so"
             )
         yield from self.above
 
+    def waiting(self) -> str:
+        """That a start goes on from a saved state, and not from what the definition has."""
+        found = [*self.new, *self.absent]
+        if found:
+            count, lack = ("counts", "lacks") if len(found) == 1 else ("count", "lack")
+            return (
+                f"'{self.target}' goes on with the members of the saved state; {_listed(found)} of "
+                f"the definition {count} from the start after that on, and {lack} what is written "
+                "until then"
+            )
+        what = "; ".join(self.altered) or "what stands above its quorum"
+        return (
+            f"'{self.target}' goes on as the saved state has it; what the definition has otherwise "
+            f"({what}) counts from the start after that on"
+        )
+
     def _of_new(self, name: str, options: str) -> str:
         it, holds = ("it", "it holds") if len(self.new) == 1 else ("them", "they hold")
-        nothing = f"nothing copies the disk's data to {it}: from the next start on"
+        nothing = f"nothing copies the disk's data to {it}: {counts_from(saved=self.saved)}"
         if self._stays:
             what = (
                 f"{self._gets(self.new)}, and {nothing} "
@@ -136,12 +158,15 @@ class _Before:
         self.aboves.append(found.above)
 
 
-def exchanges(host: Host, old: Sequence[Disk], new: Sequence[Disk]) -> list[Exchange]:
+def exchanges(
+    host: Host, old: Sequence[Disk], new: Sequence[Disk], *, saved: bool = False
+) -> list[Exchange]:
     """The images that quorum disks get which they had not, by their disks.
 
     A disk is the one with its target.  ``old`` may name a target twice: what
     runs, and what is defined.  A quorum of a quorum's counts as a part of it,
-    and the image of a stock disk as one that votes alone.
+    and the image of a stock disk as one that votes alone.  ``saved`` is whether
+    the domain has a saved state.
     """
     images = Images(host)
     before: dict[str | None, _Before] = {}
@@ -149,7 +174,7 @@ def exchanges(host: Host, old: Sequence[Disk], new: Sequence[Disk]) -> list[Exch
         before.setdefault(disk.name, _Before()).add(images.composition(disk))
     quorums = {disk.name for disk in old if disk.quorums}
     found = (
-        _exchange(images, disk, before, was_stock=disk.name not in quorums)
+        _exchange(images, disk, before, was_stock=disk.name not in quorums, saved=saved)
         for disk in new
         if disk.quorums and disk.name in before and before[disk.name].members
     )
@@ -157,11 +182,18 @@ def exchanges(host: Host, old: Sequence[Disk], new: Sequence[Disk]) -> list[Exch
 
 
 def _exchange(
-    images: Images, disk: Disk, before: dict[str | None, _Before], *, was_stock: bool
+    images: Images,
+    disk: Disk,
+    before: dict[str | None, _Before],
+    *,
+    was_stock: bool,
+    saved: bool,
 ) -> Exchange | None:
     had, now = before[disk.name], images.composition(disk)
-    pairs = _matched(had.members, now.members)
-    above = above_exchanges(images, disk, had.aboves, now.above) if not was_stock else []
+    pairs = _Matching(images.headers, had.members, now.members).pairs()
+    above = []
+    if not was_stock:
+        above = above_exchanges(images, disk, had.aboves, now.above, saved=saved)
     if disk.device in _REMOVABLE and not pairs.kept:
         return None
     if not (pairs.new or pairs.altered or above):
@@ -179,6 +211,7 @@ def _exchange(
         moved=bool(gone) and not any(map(images.may_be, gone)),
         kept=pairs.kept,
         was_stock=was_stock,
+        saved=saved,
     )
 
 
@@ -191,23 +224,38 @@ class _Pairs(NamedTuple):
     gone: list[Member]
 
 
-def _matched(old: Sequence[Member], new: Sequence[Member]) -> _Pairs:
-    """Find each new member's old one: one that is written alike, else one that may be the same."""
-    left, rest = list(old), list(new)
-    for is_same in (_is_spelled_alike, _is_alike, _is_as):
+class _Matching:
+    """Finds each new member's old one: one that is written alike, else one that may be the same."""
+
+    def __init__(self, headers: Headers, old: Sequence[Member], new: Sequence[Member]) -> None:
+        self._headers = headers
+        self._old = old
+        self._new = new
+        self._known: set[Hashable] = {one.place for it in old for one in (*it.chain, *it.under)}
+
+    def pairs(self) -> _Pairs:
+        left, rest = list(self._old), list(self._new)
+        for is_same in (_is_spelled_alike, _is_alike, self._is_as):
+            for member in list(rest):
+                found = next((one for one in left if is_same(member, one)), None)
+                if found is not None:
+                    _take(left, found)
+                    _take(rest, member)
+        kept, altered = len(self._new) - len(rest), []
         for member in list(rest):
-            found = next((one for one in left if is_same(member, one)), None)
+            found = next((one for one in left if member.stands_for(one, self._known)), None)
             if found is not None:
                 _take(left, found)
                 _take(rest, member)
-    kept, altered = len(new) - len(rest), []
-    for member in list(rest):
-        found = next((one for one in left if one.place == member.place), None)
-        if found is not None:
-            _take(left, found)
-            _take(rest, member)
-            altered.append(f"the member {said(member.image)} {member.difference(found)}")
-    return _Pairs(kept, altered, rest, left)
+                how = member.difference(found, self._headers)
+                altered.append(f"the member {said(member.image)} {how}")
+        return _Pairs(kept, altered, rest, left)
+
+    def _is_as(self, member: Member, other: Member) -> bool:
+        return (
+            member.stands_for(other, self._known)
+            and member.difference(other, self._headers) is None
+        )
 
 
 def _take(members: list[Member], member: Member) -> None:
@@ -223,16 +271,15 @@ def _is_alike(member: Member, other: Member) -> bool:
     return member.key == other.key
 
 
-def _is_as(member: Member, other: Member) -> bool:
-    return member.difference(other) is None
-
-
 def _origin(member: Member, disk: Disk, now: Composition, before: dict[str | None, _Before]) -> str:
-    """Where an image votes now, in another disk, or as another member of this one."""
+    """Where an image votes now: below an overlay, in another disk, or as another member too."""
     others = (one for one in now.members if one is not member)
     twin = next((one for one in others if one.place == member.place), None)
     if twin is not None:
         return f" (the same image as the member {said(twin.image)})"
+    lower = [one for one in before[disk.name].members if one.place == member.place and one.under]
+    if lower:
+        return f" (so far only below the overlay {lower[0].under[0].said})"
     for name, other in before.items():
         if name != disk.name and any(one.place == member.place for one in other.members):
             return f" (of the disk '{name}' so far)"

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from virtquorum.host.composition import said
+from virtquorum.host.layer import said
 from virtquorum.model.image import Quorum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from virtquorum.host.composition import Images, Layer
+    from virtquorum.host.composition import Images
+    from virtquorum.host.layer import Layer
     from virtquorum.model.disk import Disk
     from virtquorum.model.image import Image
 
-__all__ = ["above_exchanges"]
+__all__ = ["above_exchanges", "counts_from"]
+
+
+def counts_from(*, saved: bool) -> str:
+    """When a definition begins to count; ``saved`` is whether the domain has a saved state."""
+    return "after the saved state has ended" if saved else "from the next start on"
 
 
 def above_exchanges(
-    images: Images, disk: Disk, old: Sequence[tuple[Layer, ...]], new: tuple[Layer, ...]
+    images: Images,
+    disk: Disk,
+    old: Sequence[tuple[Layer, ...]],
+    new: tuple[Layer, ...],
+    *,
+    saved: bool = False,
 ) -> list[str]:
     """Sentences on overlays and formats above a quorum that differ from all that there was.
 
@@ -26,15 +37,15 @@ def above_exchanges(
     """
     if any(_are_same(one, new) for one in old):
         return []
-    name, before = disk.name or "", old[0]
+    name, before, when = disk.name or "", old[0], counts_from(saved=saved)
     found = [
-        *(_put(images, name, one) for one in _only(new, before)),
+        *(_put(images, name, one, when) for one in _only(new, before)),
         *(_dropped(name, one) for one in _only(before, new)),
-        *_read_otherwise(name, before, new),
+        *_read_otherwise(name, before, new, when),
     ]
     return found or [
         f"the overlays above the quorum of '{name}' would be in another order, and the guest has "
-        "other data from the next start on; go on if they were made so"
+        f"other data {when}; go on if they were made so"
     ]
 
 
@@ -58,12 +69,12 @@ def _is_quorum(layer: Layer) -> bool:
     return layer.image is not None and isinstance(layer.image.source, Quorum)
 
 
-def _put(images: Images, name: str, image: Image) -> str:
+def _put(images: Images, name: str, image: Image, when: str) -> str:
     there = "" if images.may_be(image) else " (not there yet)"
     return (
         f"'{name}' would get the overlay {said(image)}{there} above its quorum, which it did not "
-        "have before: from the next start on the guest has what that holds, and of the members "
-        "only the rest; go on if it was made on what the members hold now, or will be"
+        f"have before: {when} the guest has what that holds, and of the members only the rest; "
+        "go on if it was made on what the members hold now, or will be"
     )
 
 
@@ -75,20 +86,22 @@ def _dropped(name: str, image: Image) -> str:
     )
 
 
-def _read_otherwise(name: str, old: Sequence[Layer], new: Sequence[Layer]) -> Iterator[str]:
+def _read_otherwise(
+    name: str, old: Sequence[Layer], new: Sequence[Layer], when: str
+) -> Iterator[str]:
     """Where the same bytes are to be read in another format."""
     formats = [next((one.format for one in some if _is_quorum(one)), None) for some in (old, new)]
     if formats[0] != formats[1]:
         before, after = (f"as '{one}'" if one else "as the disk itself" for one in formats)
         yield (
             f"what the members of '{name}' agree on would be read {after}, so far {before}: the "
-            "guest has other data from the next start on; go on if the members hold it so"
+            f"guest has other data {when}; go on if the members hold it so"
         )
     for one in new:
         other = next((it for it in old if it.place == one.place and not _is_quorum(it)), None)
         if other is not None and not _is_quorum(one) and not one.is_as(other):
             yield (
                 f"'{name}' would read the overlay {one.said} above its quorum as '{one.format}', "
-                f"so far as '{other.format}': the guest has other data from the next start on; go "
-                "on if it holds it so"
+                f"so far as '{other.format}': the guest has other data {when}; go on if it holds "
+                "it so"
             )

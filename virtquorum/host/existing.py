@@ -28,13 +28,36 @@ class Old(NamedTuple):
         """Whether it runs."""
         return self.domain is not None and self.domain.is_active
 
+    @property
+    def has_saved_state(self) -> bool:
+        """Whether its next start goes on from a saved state."""
+        return self.domain is not None and self.domain.has_managed_save
+
 
 def old_of(host: Host, new: Domain) -> Old:
-    """What is there; raises HostError where libvirt would refuse to change it, or has no QEMU."""
+    """What is there.
+
+    Raises HostError where libvirt would refuse to change it, or has no QEMU,
+    and LoweredError where its record does not read.
+    """
     if any(one.quorums for one in new.machine_disks):
         host.need_qemu()
     existing = _existing(host, new)
-    return Old(existing, existing.text(inactive=True) if existing is not None else None)
+    return Old(existing, _readable(existing) if existing is not None else None)
+
+
+def _readable(domain: HostDomain) -> Domain:
+    """The definition that is there; raises LoweredError for a record that does not read."""
+    document = domain.text(inactive=True)
+    try:
+        lift(document, force=True)
+    except LoweredError as error:
+        error.remedy = (
+            f"{error.remedy}; or 'virtquorum undefine {domain.name}' takes that definition away, "
+            "and then any is taken: nothing is left that says which images its disks had"
+        )
+        raise
+    return document
 
 
 def text_of(root: Element, name: str) -> str:
@@ -73,15 +96,19 @@ def disks_before(old: Old) -> list[Disk]:
     return [disk for one in documents for disk in lift(one, force=True).machine_disks]
 
 
-def lost_with(old: Old, new: Domain) -> list[str]:
-    """What goes with the old definition and may be missed."""
+def lost_with(old: Old, new: Domain, *, believed: bool = False) -> list[str]:
+    """What goes with the old definition and may be missed.
+
+    With ``believed`` it is known that what was changed by hand goes.
+    """
     if old.document is None or not is_lowered(old.document):
         return []
     lost = []
     try:
         lifted = lift(old.document)
     except LoweredError as error:
-        lost.append(f"the definition that is there was changed by hand, and that goes: {error}")
+        if not believed:
+            lost.append(f"the definition that is there was changed by hand, and that goes: {error}")
         lifted = lift(old.document, force=True)
     kept = {one.name for one in new.machine_disks if one.quorums}
     lost += [

@@ -77,8 +77,8 @@ def unfilled(
         if target in names:
             raise HostError(
                 f"domain '{domain}': the new member's node would be called '{target}', as one is "
-                "that is open, and both are open while it is copied to; leave its nodename out, or "
-                "choose another"
+                "that is open, and both are open while it is copied to; give it a path of its own, "
+                "also for another format of the same data, or another nodename"
             )
         reached |= look.below(target)
     hidden = [name for name in look.members() if name not in reached and not look.has_data(name)]

@@ -210,7 +210,8 @@ class _Tidy(MendingStep):
         needed = {name_of(one) for one in self.wanted}
         alias = self.intention.alias
         brief = {BEGINNING, stand_in_name(alias), spread_of(alias)}
-        names = names_of(self.intention) | brief | self._saving()
+        closed = set(self.intention.known.get("closed") or [])
+        names = names_of(self.intention) | brief | closed | self._saving()
         close_all(self.monitor, names - needed)
 
     def _saving(self) -> set[str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from virtquorum.errors import HostError
 from virtquorum.host.change import Step, Text
+from virtquorum.host.definition import Define
+from virtquorum.host.noted import without_note
 from virtquorum.images.opened import (
     driver_of,
     encryption_of,
@@ -18,17 +20,19 @@ from virtquorum.images.opened import (
 )
 from virtquorum.images.program import QemuImg, Signals, find_qemu_img
 from virtquorum.model.image import Image, Quorum
+from virtquorum.stock.lift import lift
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from virtquorum.host.change import Action, Course
     from virtquorum.host.domain import HostDomain
     from virtquorum.images.opened import Spelled
     from virtquorum.model.disk import Disk
     from virtquorum.model.image import AnyImage
+    from virtquorum.xml.domain import Domain
 
-__all__ = ["Copy", "QemuImgStep", "StillOff", "readable", "spelled"]
+__all__ = ["Copy", "QemuImgStep", "StillOff", "defined_off", "readable", "spelled"]
 
 
 def spelled(disk: Disk, top: Image, refusal: Callable[[str], str]) -> Spelled:
@@ -130,7 +134,40 @@ class StillOff(Step):
     def do(self, course: Course) -> None:
         """Look; raises HostError where it runs."""
         if self.domain.is_active:
-            raise HostError(f"{self.domain.where} {self.otherwise}")
+            raise self._started()
+
+    def look_again(self) -> None:
+        """See that it does not run by the old definition, now that there is a new one.
+
+        Raises HostError where it does, or has ended since: from the new one on
+        every start takes that.
+        """
+        if not self.domain.is_active:
+            return
+        text = self.domain.text()
+        has_ended = "id" not in text.document.root.attributes
+        if has_ended or _quorums(text) != _quorums(self.domain.text(inactive=True)):
+            raise self._started()
+
+    def _started(self) -> HostError:
+        return HostError(f"{self.domain.where} {self.otherwise}")
 
     def undo(self) -> None:
         """Nothing was changed."""
+
+
+def defined_off(still: StillOff, definition: Sequence[Step]) -> list[Step]:
+    """The steps of the definition of a domain that is off, before and after which it is looked.
+
+    A start between the look and the new definition is seen, and that undone.
+    """
+    for step in definition:
+        if isinstance(step, Define):
+            step.checks.append(still.look_again)
+    return [still, *definition]
+
+
+def _quorums(text: Domain) -> dict[str | None, object]:
+    """What the quorum disks of a lowered domain are made of."""
+    disks = lift(without_note(text), force=True).machine_disks
+    return {one.name: (one.image, one.driver) for one in disks if one.quorums}

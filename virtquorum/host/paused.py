@@ -96,7 +96,7 @@ class WatchedResume(Resume):
 class Undisturbed(LiveStep):
     """Say at the end whether the guest has run while every request to its disk was an error."""
 
-    words = "see that the guest stayed paused"
+    words = "see that nobody else let the guest run meanwhile"
 
     def __init__(self, monitor: Monitor, suspend: Watched) -> None:
         super().__init__(monitor)

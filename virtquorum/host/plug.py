@@ -49,6 +49,8 @@ PATIENCE: Final = 30.0
 _SHORT_PATIENCE: Final = 5.0
 #: libvirt's VIR_DOMAIN_AFFECT_LIVE.
 _LIVE: Final = 1
+#: libvirt's words where a guest has no place for a device that is plugged in.
+_NO_SLOT: Final = "No more available PCI slots"
 #: libvirt's VIR_ERR_DEVICE_MISSING.
 _NO_DEVICE: Final = 99
 
@@ -159,8 +161,26 @@ class Attach(LiveStep):
 
     def do(self, course: Course) -> None:
         """Plug it in; libvirt says what cannot be plugged in, a SATA disk for one."""
-        self.monitor.asked(
-            "attach a disk", lambda: self.monitor.domain.attachDeviceFlags(self.xml, _LIVE)
+        try:
+            self.monitor.asked(
+                "attach a disk", lambda: self.monitor.domain.attachDeviceFlags(self.xml, _LIVE)
+            )
+        except LibvirtError as error:
+            if error.remedy is not None or _NO_SLOT not in error.text:
+                raise
+            raise LibvirtError(
+                error.what, code=error.code, text=error.text, remedy=self._slot()
+            ) from None
+
+    def _slot(self) -> str:
+        """What helps where no PCI slot is free."""
+        port = "a free <controller type='pci' model='pcie-root-port'/>"
+        target = Domain.from_text(self.xml, "disk.xml").disks[0].target
+        if target is None or target.bus != "scsi":
+            return f"give the definition {port}, for the next start"
+        return (
+            "it is for a SCSI controller, which libvirt would plug in first: give the definition "
+            f"one, or {port}, for the next start; or choose another bus"
         )
 
     def bring_back(self) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from virtquorum.errors import HostError
+from virtquorum.errors import HostError, LoweredError
 from virtquorum.host.change import Asked, Step
 from virtquorum.host.connection import asking
+from virtquorum.host.exchange import exchanges
 from virtquorum.host.kept import with_kept
 from virtquorum.qemu.provided import Provided
 from virtquorum.stock.lift import is_lowered, lift
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from virtquorum.host.domain import HostDomain
     from virtquorum.stock.lowering import Lowering
 
-__all__ = ["LowerSavedState", "saved_domain", "saved_lowerings"]
+__all__ = ["LowerSavedState", "saved_domain", "saved_lowerings", "waiting_notes"]
 
 #: VIR_DOMAIN_SAVE_IMAGE_XML_SECURE
 _SECURE = 1
@@ -42,6 +43,23 @@ def saved_lowerings(domain: HostDomain, saved: Domain) -> list[Lowering]:
     """What becomes of the quorum disks in a saved state, all of them by arguments."""
     provided = with_kept(Provided(lookup=domain.host.lookup), saved)
     return lowerings(lift(saved, force=True), files=kept_files(saved), provided=provided)
+
+
+def waiting_notes(domain: HostDomain) -> list[str]:
+    """What a start from a saved state leaves to the next one: members that only the definition has.
+
+    Nothing for a domain without a saved state.
+    """
+    if not domain.has_managed_save:
+        return []
+    try:
+        saved, defined = (
+            lift(one, force=True).machine_disks
+            for one in (saved_domain(domain), domain.text(inactive=True))
+        )
+    except LoweredError:  # doctor says so of a definition
+        return []
+    return [one.waiting() for one in exchanges(domain.host, saved, defined)]
 
 
 class LowerSavedState(Step):

@@ -36,7 +36,7 @@ from virtquorum.host.nodes import (
 )
 from virtquorum.host.paused import StillPaused, Undisturbed, Watched, WatchedResume
 from virtquorum.host.refilled import Refilled
-from virtquorum.host.same_file import Kept, SameFiles, check_files
+from virtquorum.host.same_file import Kept, NewFiles, SameFiles, StillNewFiles, check_files
 from virtquorum.model.node import Node, node
 from virtquorum.qemu.graph import flat
 
@@ -156,6 +156,10 @@ class _Steps:
         self.size = size
         self.refilled = refilled
         self.suspend = Watched(monitor, alias)
+        #: What is opened before the pause, under the names that it has then.
+        self.early = [*between.early, *refilled.nodes]
+        added = [one for one in new.nodes if name_of(one) not in between.kept]
+        self.files = NewFiles(monitor, added, self.early)
 
     def opened(self) -> Iterator[Step]:
         """What can be done before: all that may fail should fail here."""
@@ -163,8 +167,10 @@ class _Steps:
         objects = [one for one in self.new.objects if one.id not in before]
         if objects:
             yield AddObjects(self.monitor, objects)
-        if early := [*self.between.early, *self.refilled.nodes]:
-            yield OpenNodes(self.monitor, early, "open the new members")
+        if self.early:
+            yield OpenNodes(self.monitor, self.early, "open the new members")
+        if self.files.nodes:
+            yield self.files
         yield Sizes(self.monitor, self.refilled.graph)
 
     def swapped(
@@ -187,12 +193,15 @@ class _Steps:
         if copy is not None:
             yield EndCopy(monitor, copy)
         if self.refilled.nodes:
+            yield StillNewFiles(monitor, self.files)  # what is closed next is not to be had again
             yield CloseNodes(monitor, self.refilled.nodes, "close what was copied to, for a moment")
         yield away
         yield StillPaused(monitor, self.suspend)
         yield CloseOld(monitor, self.between.closed)
         yield OpenNodes(monitor, self.between.late, "open the quorum as it shall be")
         yield Point(monitor, look, name_of(between), self.new.top, measures=True)
+        if self.files.nodes:
+            yield StillNewFiles(monitor, self.files)
         yield from recorded
         yield Verify(monitor, alias, self.new.nodes)
         yield WatchedResume(monitor, self.suspend)

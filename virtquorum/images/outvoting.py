@@ -1,25 +1,26 @@
 """Blank members beside others that have data: whether those would win the vote.
 
 Members that are blank agree with one another.  Those that are there are
-taken to agree as well, and those that are not of this host to have the data.
+taken to agree as well; and those that are not made here, because they are not
+of this host, are taken to be there and to have the data.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from virtquorum.images.survey import problem
+from virtquorum.images.survey import key_of, problem
 from virtquorum.model.image import Image, Quorum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from virtquorum.errors import ImageError
     from virtquorum.images.plan import Planned
     from virtquorum.images.survey import Found
     from virtquorum.model.disk import Disk
 
-    Holds: TypeAlias = Literal["data", "blank", "unknown"]
+    Holds: TypeAlias = Literal["data", "blank", "elsewhere"]
 
 __all__ = ["outvoting"]
 
@@ -33,11 +34,8 @@ def outvoting(
     made of them.
     """
     by_image = {id(one.image): one for one in every}
-    blank = {id(one.found.image) for one in images if one.source is None}
-    holds: dict[int, Holds] = {
-        key: "data" if one.state == "there" else "blank" if key in blank else "unknown"
-        for key, one in by_image.items()
-    }
+    blank = {key_of(one.path) for one in images if one.source is None}
+    holds: dict[int, Holds] = {key: _held_by(one, blank) for key, one in by_image.items()}
     for disk in disks:
         # Those below first: a quorum may be a member of another one.
         for image in reversed(list(disk.image.walk())):
@@ -50,15 +48,23 @@ def outvoting(
                 break
 
 
+def _held_by(found: Found, blank: Collection[str]) -> Holds:
+    """What an image holds once all is made; ``blank`` are the files that are made so."""
+    if found.path is None:
+        return "elsewhere"
+    is_new = found.state == "missing" and key_of(found.path) in blank
+    return "blank" if is_new else "data"
+
+
 def _outvoted(
     quorum: Quorum, holds: Mapping[int, Holds], by_image: Mapping[int, Found]
 ) -> ImageError | None:
     """What is wrong with one quorum, told at the first of its own members that is to be made."""
     threshold = quorum.vote_threshold
     members = [one for one in quorum.members if isinstance(one, Image)]
-    held = [holds.get(id(one), "unknown") for one in members]
+    held = [holds.get(id(one), "elsewhere") for one in members]
     blank = held.count("blank")
-    if not blank or "data" not in held or not isinstance(threshold, int):
+    if blank in (0, len(members)) or not isinstance(threshold, int):
         return None
     number = f"{blank} of {len(members)} members would be blank"
     if quorum.read_pattern == "fifo":
@@ -71,9 +77,14 @@ def _outvoted(
         return None
     first = members[held.index("blank")]
     found = by_image.get(id(first)) or by_image[id(_first_image(first, by_image))]
+    if "data" in held:
+        beside, way = "members that are there", "copy one of them with --from MEMBER, or say"
+    else:
+        beside = "members that are not of this host and may have the data"
+        way = "bring a copy of one of them to its place (qemu-img convert), or say"
     return problem(
-        found, f"is not made blank beside members that are there: {why}",
-        "copy one of them with --from MEMBER, or say --blank if none of them has anything to lose",
+        found, f"is not made blank beside {beside}: {why}",
+        f"{way} --blank if none of them has anything to lose",
     )  # fmt: skip
 
 
@@ -83,5 +94,5 @@ def _first_image(top: Image, by_image: Mapping[int, Found]) -> Image:
 
 def _held(quorum: Quorum, holds: Mapping[int, Holds]) -> Holds:
     """What a quorum holds as a member of another one: data, if any of its members has it."""
-    held = {holds.get(id(one), "unknown") for one in quorum.members}
-    return "data" if "data" in held else "unknown" if "unknown" in held else "blank"
+    held = {holds.get(id(one), "elsewhere") for one in quorum.members}
+    return "data" if "data" in held else "elsewhere" if "elsewhere" in held else "blank"

@@ -158,6 +158,15 @@ def test_an_element_in_a_document_is_checked_with_the_namespaces_around_it(
     assert len(grammar.check(document.root)) == 1
 
 
+def test_one_character_taken_for_another_is_nearer_than_one_too_many() -> None:
+    from virtquorum.check.relaxng.words import nearest
+
+    formats = ("qcow", "qcow2", "cow", "qed", "raw")
+    assert nearest("qcow3", formats)[:2] == ["qcow2", "qcow"]
+    assert nearest("qcow22", formats)[0] == "qcow2"
+    assert nearest("RAV", formats) == ["raw"]
+
+
 def test_choices_begin_with_the_nearest(grammar: Grammar) -> None:
     (mistake,) = mistakes(grammar, "a value near to a right one")
     assert mistake.choices[0] == "none"

@@ -157,7 +157,10 @@ def test_the_second_of_two_disks_by_one_name_is_pointed_at() -> None:
     assert one.rule == two.rule == "VQ303"
     assert (one.path, two.path) == ("devices.disk[2].target", "devices.disk[3].target")
     assert underlined(text, one) == "dev='vda'"
-    assert one.message == two.message == "the target 'vda' is that of devices.disk[0] already"
+    line = text[: text.index("<disk")].count("\n") + 1
+    assert (
+        one.message == two.message == f"the target 'vda' is that of the disk in line {line} already"
+    )
     assert one.expected == "a name of its own; 'vdc' is free"
 
 

@@ -127,8 +127,15 @@ def _nearest(wrong: str, right: tuple[str, ...], cutoff: float) -> tuple[str, ..
         if matcher.real_quick_ratio() >= cutoff and matcher.quick_ratio() >= cutoff:
             ratio = matcher.ratio()
             if ratio >= cutoff:
-                found.append((-ratio, number, one))
-    return tuple(one for _, _, one in sorted(found))
+                found.append((not _is_one_off(wrong, one), -ratio, number, one))
+    return tuple(one for *_, one in sorted(found))
+
+
+def _is_one_off(wrong: str, right: str) -> bool:
+    """Whether one character is another one: 'qcow3' is meant for 'qcow2', and not for 'qcow'."""
+    if len(wrong) != len(right):
+        return False
+    return sum(one != other for one, other in zip(wrong.lower(), right.lower(), strict=True)) == 1
 
 
 def choice_of(words: Sequence[str], *, near: str | None = None) -> str:

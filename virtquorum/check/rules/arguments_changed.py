@@ -33,9 +33,10 @@ first. The record knows them by digests. One that is changed or gone is more tha
 command line: the disk in the record, which `virtquorum dumpxml` shows and of which the arguments
 are made anew at the next change, says something else.
 
-Change the quorum disk instead: `virtquorum edit DOMAIN`, or `virtquorum lift --force FILE`, which
-drops what was changed here, then your change, then `virtquorum lower`. To keep what was changed,
-have it read back: `virtquorum from-args` makes a disk of such arguments.
+Change the quorum disk instead: `virtquorum edit --force DOMAIN` drops what was changed here and
+takes your change; of a file, `virtquorum lift --force FILE`, then your change, then `virtquorum
+lower`. To keep what was changed, have it read back: `virtquorum from-args` makes a disk of such
+arguments.
 """,
     failing=EXAMPLE.replace('"vote-threshold":2', '"vote-threshold":1'),
     passing=EXAMPLE,

@@ -38,7 +38,8 @@ A disk that was plugged into a running guest (`plugged='yes'` in the record) nee
 the guest runs; its definition does, and so does what is saved of it.
 
 `virtquorum lift --force FILE` gives the quorum domain back, as the record has it, and `virtquorum
-lower` writes the override anew. `virtquorum define` takes the lifted domain as well.
+lower` writes the override anew. `virtquorum define` takes the lifted domain as well; of a domain
+that libvirt has, `virtquorum edit --force DOMAIN` does all of it.
 """,
     failing=EXAMPLE.replace(
         "name='drive' type='string' value='vq-vda'", "name='drive' type='string' value='vq-vdb'"

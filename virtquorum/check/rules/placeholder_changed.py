@@ -37,10 +37,10 @@ With another target the quorum's node names and its record no longer say which d
 such as `fdc` or `sd` there is no device that could be pointed anywhere.
 
 To take the quorum disk out, or to give it another target, change the quorum domain and not the
-lowered one: `virtquorum edit DOMAIN`, or `virtquorum lift --force` (which puts a placeholder's
-quorum disk back as the record has it), then your change, then `virtquorum lower`. Another boot
-order, serial, address or bus of those that work (virtio, scsi, sata, ide, usb) may be changed on
-the placeholder; it comes along.
+lowered one: `virtquorum edit --force DOMAIN`, or `virtquorum lift --force` (either puts a
+placeholder's quorum disk back as the record has it), then your change, then `virtquorum lower`.
+Another boot order, serial, address or bus of those that work (virtio, scsi, sata, ide, usb) may be
+changed on the placeholder; it comes along.
 """,
     failing=PLUGGED.replace("      <alias name='ua-vq-vdb'/>\n", ""),
     passing=PLUGGED,

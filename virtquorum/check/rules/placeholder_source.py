@@ -34,9 +34,9 @@ opens it, locks it, labels it and changes its owner, and so an image that is put
 damaged or denied to others; the guard, which keeps copies and backups from reading the placeholder,
 watches the old file.
 
-To put the guest on another image, change the quorum domain: `virtquorum edit DOMAIN`, or
-`virtquorum lift --force`, which forgets this source, then your change, then `virtquorum lower`. To
-move the placeholder, lift the domain and lower it with `--placeholder-dir`.
+To put the guest on another image, change the quorum domain: `virtquorum edit --force DOMAIN`, or
+`virtquorum lift --force` (either forgets this source), then your change, then `virtquorum lower`.
+To move the placeholder, lift the domain and lower it with `--placeholder-dir`.
 """,
     failing=PLUGGED.replace(
         "<source file='/srv/p/ledger-vdb.placeholder'/>", "<source file='/srv/images/other.raw'/>"

@@ -37,7 +37,7 @@ def check(disks: Sequence[Disk]) -> Iterator[Problem]:
             names = names or {one.name for one in disks}
             yield Problem(
                 cast("Element", disk.target.location),
-                f"the target '{name}' is that of {other.path} already",
+                f"the target '{name}' is that of the disk in line {other.line} already",
                 attribute="dev",
                 expected=_free(name, names),
             )

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from virtquorum.host.checks.openings import Opening
     from virtquorum.model.disk import Disk
 
-__all__ = ["Use", "domains_in_use", "is_locked", "use_results"]
+__all__ = ["LOCKED", "Use", "domains_in_use", "is_locked", "use_results"]
 
+#: How the message on an image begins that no running domain is known to have, and is locked.
+LOCKED: Final = "is locked"
 #: What QEMU's bytes say: somebody writes; nobody else may read; nobody else may write.
 _WRITES, _NO_READERS, _NO_WRITERS = 101, 200, 201
 #: struct flock of 64-bit systems: type, whence, start, length, process.
@@ -124,7 +126,7 @@ def use_results(
             )  # fmt: skip
         elif here and is_locked(path, writable=writable):
             yield _result(
-                one, "is locked: another process has it open, and QEMU will not share it",
+                one, f"{LOCKED}: another process has it open, and QEMU will not share it",
                 (f"end that process; 'fuser {path}' names it", "give this domain a copy"),
             )  # fmt: skip
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from virtquorum.json_text import Json
 
-__all__ = ["CheckResult", "Kind", "refused", "told"]
+__all__ = ["CheckResult", "Kind", "hopeless", "refused", "told"]
 
 Kind: TypeAlias = Literal[
     "missing", "access", "device", "format", "size", "in-use", "confined", "elsewhere",
@@ -92,3 +92,8 @@ def _said_of(same: Sequence[CheckResult]) -> str:
 def refused(results: Iterable[CheckResult]) -> bool:
     """Whether there is an error among them: what was to be done had better not be begun."""
     return any(one.severity is Severity.ERROR for one in results)
+
+
+def hopeless(results: Iterable[CheckResult]) -> bool:
+    """Whether QEMU would fail as surely without a look: an image is not there."""
+    return any(one.severity is Severity.ERROR and one.kind == "missing" for one in results)

@@ -18,8 +18,10 @@ from virtquorum.host.convert.offline import (
 )
 from virtquorum.host.definition import RemovePlaceholder
 from virtquorum.host.live import Suspend
+from virtquorum.host.offline import defined_off
 from virtquorum.host.patch.config import ConfigHalf
 from virtquorum.host.patch.edit import Change, Edited
+from virtquorum.host.patch.faces import tried
 from virtquorum.host.patch.half import same_meaning
 from virtquorum.host.patch.note import note_all
 from virtquorum.host.patch.patch import Patch
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["convert_back"]
 
 
-from virtquorum.host.convert.planner import Options, Planner
+from virtquorum.host.convert.planner import CONVERTED, Options, Planner
 
 
 def convert_back(
@@ -63,8 +65,12 @@ class _Return(Planner):
         change = Change("detach", self.title, target, target, self._edit)
         given = self.provided, self.directory
         running = Change("detach", self.title, target, target, self._edit_running)
-        self.live = LiveReturn(domain, running, *given) if self.scope.live else None
-        self.config = ConfigHalf(domain, change, *given) if self.scope.config else None
+        self.live, self.config = tried(
+            (lambda: LiveReturn(domain, running, *given)) if self.scope.live else None,
+            (lambda: ConfigHalf(domain, change, *given)) if self.scope.config else None,
+            active=domain.is_active,
+            alone=CONVERTED,
+        )
         self.halves: list[Half] = [one for one in (self.live, self.config) if one is not None]
         #: What runs with the disk, converted or not.
         self.running = self.live
@@ -153,8 +159,9 @@ class _Return(Planner):
         if self.config is not None:
             found, notes, _ = self.config.steps()
         if self.live is None:
-            still = [] if self.domain.is_active else [still_off(self.domain)]
-            steps = [*self._compared(), *still, *found]
+            if not self.domain.is_active:
+                found = defined_off(still_off(self.domain), found)
+            steps = [*self._compared(), *found]
         else:
             number = self._place.member(self.word)
             steps = self.live.steps(number, self._compared())

@@ -32,6 +32,7 @@ from virtquorum.host.patch.record import (
 )
 from virtquorum.host.patch.unsaved import ForbidSaving, forbidding
 from virtquorum.host.paused import Undisturbed
+from virtquorum.host.same_file import others
 from virtquorum.host.swap import Side, Sizes, swap
 from virtquorum.json_text import json_text
 from virtquorum.qemu.graph import flat, lowest_first
@@ -121,6 +122,19 @@ class LiveConversion(_LiveHalf):
         disk = stock_disk(self.before, self.change.target, self.domain.name)
         top = self.monitor.needed_frontend(disk.alias or "").node
         return size_of(self.monitor.nodes(), top or "", self.domain.name)
+
+    def check_there(self) -> None:
+        """Refuse a disk whose own image is gone; raises HostError."""
+        disk = stock_disk(self.before, self.change.target, self.domain.name)
+        nodes = own_nodes(self.monitor, disk, self.provided)
+        for one in others(self.monitor, nodes):
+            if not one.is_there:
+                raise HostError(
+                    f"domain '{self.monitor.name}': the image '{one.path}' of the disk "
+                    f"'{self.change.target}' is gone while the guest has it open; bring it back "
+                    "under this name, or copy the disk elsewhere first ('virsh blockcopy "
+                    f"{self.monitor.name} …')"
+                )
 
     def _check(self) -> None:
         """Refuse what cannot be done while the guest runs; raises HostError."""

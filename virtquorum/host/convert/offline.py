@@ -56,7 +56,7 @@ def copy(disk: Disk, source: Image, member_disk: Disk, member: Image) -> Step:
     )
 
 
-def still_off(domain: HostDomain) -> Step:
+def still_off(domain: HostDomain) -> offline.StillOff:
     """The step that sees that what was copied is still what the disk holds."""
     return offline.StillOff(
         domain,

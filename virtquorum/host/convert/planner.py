@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from virtquorum.check.finding import Severity
 from virtquorum.errors import HostError
 from virtquorum.host.connection import asking
+from virtquorum.host.patch.faces import Alone
 from virtquorum.host.patch.patch import InvalidPatchError, Patch
 from virtquorum.host.patch.scope import Scope
 from virtquorum.qemu.provided import Provided
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
     from virtquorum.host.domain import HostDomain
     from virtquorum.host.patch.half import Half
 
-__all__ = ["Options", "Planner"]
+__all__ = ["CONVERTED", "Options", "Planner"]
+
+#: Where only what runs, or only the definition can be converted.
+CONVERTED: Final = Alone(
+    live="'--live' alone converts the running domain",
+    config="shut it down, and '--config' converts its definition",
+)
 
 
 class Options(TypedDict, total=False):

@@ -23,11 +23,13 @@ from virtquorum.host.convert.offline import (
     still_off,
 )
 from virtquorum.host.definition import Define, VerifyDefinition
+from virtquorum.host.offline import defined_off
 from virtquorum.host.owner import qemu_owner
 from virtquorum.host.patch.config import ConfigHalf
 from virtquorum.host.patch.edit import Change, Edited
+from virtquorum.host.patch.faces import tried
 from virtquorum.host.patch.guards import overwritten, spare, ties
-from virtquorum.host.patch.half import same_meaning
+from virtquorum.host.patch.half import same_meaning, told_of_own
 from virtquorum.host.patch.note import note_all
 from virtquorum.host.patch.patch import ImagesError, Patch
 from virtquorum.host.patch.words import said_of
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["convert"]
 
 
-from virtquorum.host.convert.planner import Options, Planner
+from virtquorum.host.convert.planner import CONVERTED, Options, Planner
 
 
 def convert(
@@ -102,8 +104,12 @@ class _Conversion(Planner):
             )
         change = Change("attach", self.title, target, target, self._edit)
         given = self.provided, self.directory
-        self.live = LiveConversion(domain, change, *given) if self.scope.live else None
-        self.config = ConfigHalf(domain, change, *given) if self.scope.config else None
+        self.live, self.config = tried(
+            (lambda: LiveConversion(domain, change, *given)) if self.scope.live else None,
+            (lambda: ConfigHalf(domain, change, *given)) if self.scope.config else None,
+            active=domain.is_active,
+            alone=CONVERTED,
+        )
         self.halves: list[Half] = [one for one in (self.live, self.config) if one is not None]
 
     def _edit(self, document: Domain) -> Edited:
@@ -116,6 +122,8 @@ class _Conversion(Planner):
         if len(self.halves) > 1:
             same_meaning(self.halves, self.domain.name)
         findings = self._findings(self.halves)
+        if self.live is not None:
+            self.live.check_there()
         make = self._make() if self.options.get("create") else None
         results = self._results(make) if self.options.get("checks", True) else []
         steps, notes = self._steps()
@@ -148,7 +156,10 @@ class _Conversion(Planner):
             )
         live = self.live
         size = live.size if live is not None else size_of_image(self._disk, self._disk.image)
-        return MakeImages(self.halves[0].after, self._new, size, qemu_owner(host))
+        # The disk's own image holds, or has lost, its data: it is not to be made.
+        new = Image(source=Quorum(threshold=1, members=self.members), format="quorum")
+        disk = replace(self._new, image=new)
+        return MakeImages(self.halves[0].after, disk, size, qemu_owner(host))
 
     def _results(self, make: MakeImages | None) -> list[CheckResult]:
         """What is found of the images; raises ImagesError if there are errors."""
@@ -156,8 +167,14 @@ class _Conversion(Planner):
         own = set(paths_of([self._disk.image])) if self.live is not None else set()
         wanted = [one for one in half.new if half.is_ours(one)]
         found = check_images(self.domain.host.connection, half.after, wanted, own=own)
+        found = told_of_own(found, self.domain)
         expected = set(make.paths) if make is not None else set()
-        found = [_making(one) for one in found if one.path not in expected]
+        new = set(paths_of(self.members))
+        found = [
+            _making(one) if one.path in new else _brought_back(one, running=self.live is not None)
+            for one in found
+            if one.path not in expected
+        ]
         if refused(found):
             raise ImagesError(self.title, found)
         return found
@@ -210,7 +227,7 @@ class _Conversion(Planner):
         if self.config is not None:
             found, notes, _ = self.config.steps()
         if self.live is None:
-            return [*self._copies(), still_off(self.domain), *found], notes
+            return [*self._copies(), *defined_off(still_off(self.domain), found)], notes
         # The definition with the quorum comes last: its members lack nothing then.
         last = [one for one in found if isinstance(one, (Define, VerifyDefinition))]
         steps = [
@@ -251,5 +268,13 @@ class _Conversion(Planner):
 
 
 def _making(one: CheckResult) -> CheckResult:
-    """What is found of an image, with the way out of a missing one that there is here."""
+    """What is found of a new image, with the way out of a missing one that there is here."""
     return replace(one, ways=("--create makes it",)) if one.kind == "missing" else one
+
+
+def _brought_back(one: CheckResult, *, running: bool) -> CheckResult:
+    """What is found of the disk's own image: a blank one in its place would be another disk."""
+    if one.kind != "missing":
+        return one
+    message = "is gone while the guest has it open" if running else one.message
+    return replace(one, message=message, ways=("bring it back, under this name",))

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from virtquorum.check.finding import Severity
-from virtquorum.errors import LoweredError
 from virtquorum.host.change import Plan
 from virtquorum.host.doctor.finding import Ailment
 from virtquorum.host.doctor.redefine import steps_to
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from virtquorum.xml.record import Lowered
     from virtquorum.xml.troubles import Trouble
 
-__all__ = ["definition", "differing", "live_xml"]
+__all__ = ["definition", "live_xml"]
 
 _EXPLAIN: Final = "'virtquorum explain {rule}' says what can be done"
 _BY_HAND: Final = "somebody has edited the domain with virsh or another program"
@@ -69,8 +68,17 @@ def _changed(view: View, one: Trouble, where: str) -> Ailment:
         domain=view.name,
         message=f"{where}: {one.message}; expected: {one.expected}",
         cause=None if kind == "newer" else _BY_HAND,
-        ways=() if kind == "newer" else (_EXPLAIN.format(rule=one.rule),),
+        ways=() if kind == "newer" else (*_ways(view, one, where),),
     )
+
+
+def _ways(view: View, one: Trouble, where: str) -> Iterator[str]:
+    if one.kind != "record" and where == "the definition":
+        yield (
+            f"'virtquorum edit --force {view.name}' edits it as its record has it, and drops what "
+            "was changed against it"
+        )
+    yield _EXPLAIN.format(rule=one.rule)
 
 
 def _is_lost(record: Record, one: Lowered) -> bool:
@@ -117,10 +125,10 @@ def _without(view: View, target: str) -> Plan:
 
 def _without_record(view: View, text: Domain, what: str) -> Iterator[Ailment]:
     """A document that looks as if it were lowered, and has no record."""
-    signs = list(_signs(text))
+    is_live = text is view.live
+    signs = list(_signs(text, view if is_live else None))
     if not signs:
         return
-    is_live = text is view.live
     known = _same_as_defined(view) if is_live else None
     other = view.definition if is_live else view.live
     ways = ["define it again from its file: 'virtquorum define FILE'"]
@@ -140,18 +148,26 @@ def _without_record(view: View, text: Domain, what: str) -> Iterator[Ailment]:
     )
 
 
-def _signs(text: Domain) -> Iterator[str]:
+def _signs(text: Domain, running: View | None) -> Iterator[str]:
+    """What shows that a document was lowered.
+
+    Of a ``running`` domain libvirt goes on showing the overrides and arguments
+    with which it was started, for disks that QEMU has let go of as well.
+    """
     root = text.document.root
     for disk in machine_elements(root, "disk"):
         if (alias_in(disk) or "").startswith(OWN_ALIAS):
             yield f"a disk with the alias '{alias_in(disk)}'"
     for alias, one in overrides(root):
         value = one.attributes.get("value", "")
-        if one.attributes.get("name") == "drive" and value.startswith("vq-"):
+        is_gone = running is not None and alias not in running.devices
+        if one.attributes.get("name") == "drive" and value.startswith("vq-") and not is_gone:
             yield f"an override that points the device '{alias}' at '{value}'"
     for argument in qemu_arguments(root):
-        if node_name(argument).startswith("vq-"):
-            yield f"an argument for '{node_name(argument)}'"
+        name = node_name(argument)
+        is_gone = running is not None and name not in {*running.nodes, *running.objects}
+        if name.startswith("vq-") and not is_gone:
+            yield f"an argument for '{name}'"
 
 
 def _same_as_defined(view: View) -> str | None:
@@ -172,37 +188,3 @@ def _same_as_defined(view: View) -> str | None:
 def _recorded(view: View, text: str) -> Plan:
     step = WriteRecord(view.monitor, None, text)
     return Plan(title=f"write the record of '{view.name}'", domain=view.name, steps=(step,))
-
-
-def differing(view: View) -> Iterator[Ailment]:
-    """A note, where the definition has other quorum disks than the running domain."""
-    if view.live is None or view.definition is None:
-        return
-    try:
-        found = [lift(one).machine_disks for one in (view.live, view.definition)]
-    except LoweredError:
-        return
-    live, defined = ({one.name: one for one in disks if one.quorums} for disks in found)
-    names = sorted(
-        name or ""
-        for name in live.keys() | defined.keys()
-        if name not in live
-        or name not in defined
-        or (live[name].image, live[name].driver) != (defined[name].image, defined[name].driver)
-    )
-    if names:
-        disks = ", ".join(f"'{one}'" for one in names)
-        yield Ailment(
-            kind="differs",
-            severity=Severity.NOTE,
-            domain=view.name,
-            message=f"the running domain has {disks} otherwise than its definition, which counts "
-            "from the next start on",
-            cause="only one of the two was changed, with --live or with --config; or the quorum "
-            "was converted back, and stays one of a single member while the guest runs",
-            ways=(
-                "shut the guest down and start it, if its definition is as wanted: "
-                f"'virtquorum dumpxml --inactive {view.name} | virtquorum diff --live "
-                f"{view.name} -' shows how they differ",
-            ),
-        )

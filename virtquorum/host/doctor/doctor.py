@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from virtquorum.check.finding import Severity
 from virtquorum.errors import LibvirtError, VirtquorumError
 from virtquorum.host.change import apply
-from virtquorum.host.doctor.definition import definition, differing, live_xml
+from virtquorum.host.doctor.definition import definition, live_xml
+from virtquorum.host.doctor.differing import differing
 from virtquorum.host.doctor.files import orphans, placeholders, used_files
 from virtquorum.host.doctor.finding import Ailment
 from virtquorum.host.doctor.half_detached import half_detached

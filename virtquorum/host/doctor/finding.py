@@ -27,6 +27,8 @@ KINDS = {
     "stand-in": "the guest's disk is at the stand-in, where every request is an error",
     "elsewhere": "the guest's disk is at another node than its quorum",
     "graph": "QEMU has another quorum than the record says",
+    "other-file": "the path of an image names another file than the guest has open",
+    "gone-image": "an image that the guest has open is not there any more",
     "guard": "nothing keeps others from the placeholder",
     "saving": "nothing forbids to save a domain that would come back with other disks",
     "detached": "the guest has let go of a disk, of which something is left",
@@ -44,6 +46,7 @@ KINDS = {
     "overlay": "what libvirt left of a transient disk",
     "orphan": "a placeholder that no domain has",
     "unseen": "a domain that cannot be looked at",
+    "stale": "the definition has images that the guest does not write to",
     "differs": "the definition has other quorum disks than the running domain",
     "paused": "a paused guest",
 }

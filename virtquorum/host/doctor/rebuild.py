@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from virtquorum.host.build_anew import sound_nodes
 from virtquorum.host.compare import name_of
 from virtquorum.host.hold import lost
 from virtquorum.host.intent import Intention, MetadataIntent
@@ -50,12 +51,13 @@ def rebuilt(view: View, alias: str, wanted: Sequence[Options]) -> tuple[Step, ..
     """The steps that build a graph below a disk, in place of whatever is there.
 
     What is closed for it is what the disk has now, and what of the graph is there; but nothing
-    that could not be opened again.  What cannot be built leaves all as it was.
+    that is as it should be, whose file need not be the one of its name, nor what could not be
+    opened again.  What cannot be built leaves all as it was.
     """
     monitor = view.monitor
     ran = is_running(monitor)
     names = {name_of(one) for one in wanted}
-    kept = lost(monitor, alias, wanted)
+    kept = lost(monitor, alias, wanted) | sound_nodes(monitor, wanted)
     closed: list[Json] = [
         name
         for name in below(view, alias)

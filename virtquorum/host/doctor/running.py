@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Final
 
 from virtquorum.check.finding import Severity
@@ -10,12 +9,12 @@ from virtquorum.host.change import Plan
 from virtquorum.host.compare import name_of
 from virtquorum.host.doctor.finding import Ailment
 from virtquorum.host.doctor.half_detached import CAUSE, MENDING, LetGo
+from virtquorum.host.doctor.image_files import image_files
 from virtquorum.host.doctor.rebuild import rebuilt, taken_out
 from virtquorum.host.doctor.view import nodes_of
 from virtquorum.host.nodes import OpenNodes, differences
 from virtquorum.host.patch.unsaved import ForbidSaving, forbidding
 from virtquorum.host.placeholders import Placeholders
-from virtquorum.host.same_file import others
 from virtquorum.host.swap import Side, stand_in
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from virtquorum.host.doctor.view import View
     from virtquorum.host.monitor import Frontend
     from virtquorum.host.placeholders import State
-    from virtquorum.host.same_file import Other
     from virtquorum.stock.lowering import Lowering
     from virtquorum.xml.record import Lowered
 
@@ -83,7 +81,7 @@ class _Disk:
         if found := differences(self.view.monitor, self.one.alias, self.side.nodes):
             yield self._different(found)
             return
-        yield from self._other_files()
+        yield from image_files(self.view, self.one, self.side.nodes)
         yield from self._guards()
 
     def _found(self, kind: str, message: str, *ways: str) -> Ailment:
@@ -245,36 +243,6 @@ class _Disk:
         )
 
     # It is what it should be
-
-    def _other_files(self) -> Iterator[Ailment]:
-        for one in others(self.view.monitor, self.side.nodes):
-            if one.is_there:
-                yield self._other_file(one)
-
-    def _other_file(self, one: Other) -> Ailment:
-        view, path = self.view, shlex.quote(one.path)
-        return Ailment(
-            kind="other-file",
-            severity=Severity.ERROR,
-            domain=view.name,
-            disk=self.one.target,
-            message=f"the guest has another file open than the one that '{one.path}' names, an "
-            f"image of the disk '{self.one.target}'; the next start would take that one, with "
-            "whatever it holds",
-            cause="the file was renamed or removed while the guest ran, and another one put in its "
-            "place, as by restoring a backup",
-            ways=(
-                f"bring back the guest's own file, under the name '{one.path}'",
-                "if it is a member: have the disk copied to the file that is there now: "
-                f"'virtquorum patch {view.name} member replace {self.one.target} {path} --file "
-                f"{path} --format {self._format(one)} --live'",
-            ),
-        )
-
-    def _format(self, one: Other) -> str:
-        above = [node for node in self.side.nodes if node.get("file") == one.node]
-        drivers = [str(node["driver"]) for node in above]
-        return drivers[0] if drivers else "raw"
 
     def _guards(self) -> Iterator[Ailment]:
         view, one = self.view, self.lowering

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from virtquorum.errors import HostError
@@ -16,7 +17,9 @@ from virtquorum.host.definition import (
 from virtquorum.host.kept import with_kept
 from virtquorum.host.patch.fill import fill
 from virtquorum.host.patch.half import Half
+from virtquorum.images.opened import local_path
 from virtquorum.model.image import Image
+from virtquorum.model.sources.file import FileSource
 from virtquorum.stock.lift import lift
 
 if TYPE_CHECKING:
@@ -29,14 +32,37 @@ __all__ = ["ConfigHalf"]
 
 
 class ConfigHalf(Half):
-    """A domain's definition before and after a change."""
+    """A domain's definition before and after a change.
+
+    ``create`` is whether new members are made where their files are missing.
+    """
 
     def __init__(
-        self, domain: HostDomain, change: Change, provided: Provided, directory: str | None
+        self,
+        domain: HostDomain,
+        change: Change,
+        provided: Provided,
+        directory: str | None,
+        *,
+        create: bool = False,
     ) -> None:
+        self._create = create
         text = domain.text(inactive=True, secure=True)
         provided = with_kept(provided, text)
         super().__init__(domain, change, text, lift(text), provided, directory)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether there is a difference, or a member is made anew in the place of its lost file."""
+        return super().is_changed or self._is_made_anew
+
+    @property
+    def _is_made_anew(self) -> bool:
+        if not self._create or self.domain.is_active or not self.domain.host.is_local:
+            return False
+        files = [one for one in self.edited.members if isinstance(one, Image)]
+        paths = [local_path(one) for one in files if isinstance(one.source, FileSource)]
+        return any(path is not None and not os.path.lexists(path) for path in paths)
 
     def steps(self) -> tuple[list[Step], list[str], set[str]]:
         """The steps, what is worth knowing, and the placeholders of the new definition."""

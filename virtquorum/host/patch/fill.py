@@ -32,7 +32,7 @@ def fill(place: Place, member: Image) -> Step:
     return Copy(source, target, driver, str(local_path(member)))
 
 
-def still_off(domain: HostDomain) -> Step:
+def still_off(domain: HostDomain) -> StillOff:
     """The step that sees that the new members have all that the domain has written."""
     return StillOff(
         domain,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from virtquorum.errors import HostError
 from virtquorum.host.checks import check_images
+from virtquorum.host.checks.in_use import LOCKED
 from virtquorum.host.checks.openings import openings
 from virtquorum.host.define import placeholder_files
 from virtquorum.host.kept import with_kept
@@ -30,7 +33,13 @@ if TYPE_CHECKING:
     from virtquorum.stock.lower import Lowering
     from virtquorum.xml.domain import Domain
 
-__all__ = ["Half", "running", "same_meaning", "something"]
+__all__ = ["Half", "running", "same_meaning", "something", "told_of_own"]
+
+#: What is said of an image that the guest has open otherwise, and the way out.
+_OWN: Final = (
+    "is locked by this guest itself: it is an image below one of its members, or another disk's"
+)
+_OTHER: Final = ("name another image, which gets what the disk holds",)
 
 #: Where a message says another place.
 _LINE: Final = re.compile(r"\bline \d+")
@@ -142,7 +151,7 @@ class Half:
         if found and had:
             old = {str(one) for one in check_images(connection, self.before, had, own=own)}
             found = [one for one in found if str(one) not in old]
-        return found
+        return told_of_own(found, self.domain)
 
     def is_ours(self, one: Lowering) -> bool:
         """Whether this is the disk that is changed."""
@@ -155,6 +164,17 @@ class Half:
         running = lift(self.domain.text(), force=True)
         found = lowerings(running, directory=self.directory, provided=self.provided)
         return {one.path for lowering in found for one in openings(lowering)}
+
+
+def told_of_own(results: Sequence[CheckResult], domain: HostDomain) -> list[CheckResult]:
+    """What was found of images; of one that this guest itself has locked it says so."""
+    locked = [one for one in results if one.kind == "in-use" and one.message.startswith(LOCKED)]
+    if not locked or not domain.is_active or domain.host.driver != "QEMU":
+        return list(results)
+    nodes = domain.monitor.nodes().values()
+    there = {os.path.realpath(str(node["file"])) for node in nodes if node.get("file")}
+    own = {id(one) for one in locked if os.path.realpath(one.path or "") in there}
+    return [replace(one, message=_OWN, ways=_OTHER) if id(one) in own else one for one in results]
 
 
 def _told(finding: Finding) -> tuple[str, str]:

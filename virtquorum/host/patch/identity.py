@@ -12,6 +12,7 @@ from virtquorum.host.patch.guards import written_to
 from virtquorum.images.opened import local_path
 from virtquorum.model.image import Image
 from virtquorum.report.location import where
+from virtquorum.stock.lift import lift
 from virtquorum.xml.domain import Domain
 from virtquorum.xml.record import Record
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from virtquorum.model.disk import Disk
     from virtquorum.model.image import AnyImage
 
-__all__ = ["check_quorum", "check_twice", "identity", "newcomers", "others", "stale"]
+__all__ = ["are_members", "check_quorum", "check_twice", "identity", "newcomers", "others", "stale"]
 
 
 def identity(image: Image, *, here: bool) -> Hashable:
@@ -62,6 +63,17 @@ def check_twice(before: Domain, after: Domain, target: str, *, here: bool) -> No
                 f"'{other}' and '{name}' are one and the same image: it would vote twice in "
                 f"'{target}'; give each member an image of its own"
             )
+
+
+def are_members(domain: HostDomain, target: str, images: Iterable[AnyImage]) -> bool:
+    """Whether images are all members of a disk of the running domain, in the same format."""
+    here = domain.host.is_local
+    running = {
+        (key, one.format)
+        for one in _members(_disk(lift(domain.text(), force=True), target))
+        if (key := identity(one, here=here)) is not None
+    }
+    return all((identity(one, here=here), one.format) in running for one in written_to(images))
 
 
 def check_quorum(live: Place, config: Place, *, here: bool) -> None:

@@ -20,7 +20,7 @@ from virtquorum.host.patch.record import (
     written_record,
 )
 from virtquorum.host.patch.unchanged import same_record
-from virtquorum.host.patch.unsaved import ForbidSaving, forbidding
+from virtquorum.host.patch.unsaved import ForbidSaving, forbidden, forbidding
 from virtquorum.host.placeholders import Placeholders
 from virtquorum.host.plug import PATIENCE, attach, detach
 from virtquorum.host.same_file import others
@@ -123,6 +123,13 @@ class LiveHalf(Half):
     def is_changed(self) -> bool:
         """Whether the edit made a difference, or a member is to get another file of its name."""
         return super().is_changed or bool(self._anew)
+
+    @property
+    def becomes_unsaved(self) -> bool:
+        """Whether the domain could be saved until this change, as far as changes go."""
+        if self.change.kind == "detach":
+            return False
+        return not forbidden(self.monitor, [one.drive for one in self.old])
 
     @cached_property
     def _anew(self) -> set[str]:

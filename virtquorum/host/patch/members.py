@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from virtquorum.errors import HostError
@@ -169,10 +170,15 @@ def reorder_members(
             raise HostError(f"{place.where}: a member is named twice; name each once")
         rest = [one for one in range(len(place.quorum.members)) if one not in first]
         named = tuple(place.said(place.quorum.members[one]) for one in first)
+        orders.add(", ".join(place.said(place.quorum.members[one]) for one in [*first, *rest]))
         return Edited(document.reorder_members(place.quorum, [*first, *rest]), named=named)
 
+    orders: set[str] = set()
     title = f"reorder the members of '{quorum}' in '{domain.name}'"
-    return _planned(domain, title, quorum, edit, options)
+    patch = _planned(domain, title, quorum, edit, options)
+    if len(orders) > 1:  # the running domain and its definition have others
+        return patch
+    return replace(patch, title=f"{title}: {', '.join(orders)}")
 
 
 def _planned(domain: HostDomain, title: str, quorum: str, edit: Edit, options: Options) -> Patch:

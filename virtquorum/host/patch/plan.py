@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from virtquorum.check.finding import Severity
-from virtquorum.errors import HostError
 from virtquorum.host.checks import refused
 from virtquorum.host.define import placeholder_files
 from virtquorum.host.definition import Define, MakePlaceholder, RemovePlaceholder
 from virtquorum.host.live import Write
+from virtquorum.host.offline import defined_off
 from virtquorum.host.patch.config import ConfigHalf
+from virtquorum.host.patch.faces import ALONE, TAKEN, tried
 from virtquorum.host.patch.fill import still_off
 from virtquorum.host.patch.given import Given, at_given
 from virtquorum.host.patch.guards import fewer, overwritten, spare, ties, unvoted
 from virtquorum.host.patch.half import same_meaning, something
-from virtquorum.host.patch.identity import check_quorum, check_twice, newcomers, others, stale
+from virtquorum.host.patch.identity import (
+    are_members,
+    check_quorum,
+    check_twice,
+    newcomers,
+    others,
+    stale,
+)
 from virtquorum.host.patch.live import LiveHalf
 from virtquorum.host.patch.making import making, with_ways
 from virtquorum.host.patch.note import note_all
 from virtquorum.host.patch.patch import ImagesError, InvalidPatchError, Patch
 from virtquorum.host.patch.scope import Scope
 from virtquorum.host.patch.unchanged import SameDefinition, placed
-from virtquorum.host.patch.unsaved import unsaved
+from virtquorum.host.patch.unsaved import unsaved, unsaved_from_start
 from virtquorum.host.placeholders import Placeholders
 from virtquorum.host.sizes import is_raw
 from virtquorum.qemu.provided import Provided
 from virtquorum.stock.lift import lift
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from virtquorum.check.finding import Finding
     from virtquorum.host.blank import MakeImages
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
     from virtquorum.host.patch.edit import Change
     from virtquorum.host.patch.half import Half
     from virtquorum.host.patch.patch import Options
+    from virtquorum.model.image import AnyImage
     from virtquorum.xml.domain import Domain
 
 __all__ = ["planned"]
@@ -68,15 +76,15 @@ class _Planner:
             domain, live=options.get("live", False), config=options.get("config", False)
         )
         provided = options.get("provided") or Provided(lookup=domain.host.lookup)
-        both = self.scope.live and self.scope.config
-        self.live: LiveHalf | None = None
-        self.config: ConfigHalf | None = None
-        if self.scope.live:
-            with _said("the running domain", both=both):
-                self.live = LiveHalf(domain, change, provided, options)
-        if self.scope.config:
-            with _said("its definition", both=both or domain.is_active):
-                self.config = ConfigHalf(domain, change, provided, options.get("directory"))
+        where, create = options.get("directory"), options.get("create", False)
+        self.live, self.config = tried(
+            (lambda: LiveHalf(domain, change, provided, options)) if self.scope.live else None,
+            (lambda: ConfigHalf(domain, change, provided, where, create=create))
+            if self.scope.config
+            else None,
+            active=domain.is_active,
+            alone=TAKEN if change.kind == "detach" else ALONE,
+        )
         self.halves: list[Half] = [one for one in (self.live, self.config) if one is not None]
 
     def plan(self) -> Patch:
@@ -163,11 +171,15 @@ class _Planner:
             if members and self.live is not None:
                 top = next(one for one in self.live.old if self.live.is_ours(one))
                 yield from unvoted(self.change.target, top.disk.quorums[0])
-        elif members and self.options.get("fill", True):
+        elif self.options.get("fill", True) and not self._have_the_data(members):
             yield (
                 "nothing is copied to the new member while the guest runs without it: it votes "
                 "with what it holds from the next start on; with --live as well it is copied to"
             )
+
+    def _have_the_data(self, members: Sequence[AnyImage]) -> bool:
+        """Whether the guest writes to the new members already, if there are any."""
+        return not members or are_members(self.domain, self.change.target, members)
 
     def _stale(self) -> Iterator[str]:
         """What to ask where the running domain loses a member that its definition keeps."""
@@ -207,8 +219,11 @@ class _Planner:
             places = half.places()
             if places is not None:
                 yield from spare(places[0].word, places[0].quorum, places[1].quorum)
-        if self.live is not None and self.live.is_changed and self.change.kind != "detach":
-            yield unsaved(self.domain.name, self._definition)
+        live, config, name = self.live, self.config, self.domain.name
+        if live is not None and live.is_changed and live.becomes_unsaved:
+            yield unsaved(name, self._definition)
+        elif config is not None:
+            yield from unsaved_from_start(name, config.before, config.after)
 
     def _steps(self) -> tuple[list[Step], list[str]]:
         """The definition changes behind the note of what is under way, before the guest pauses."""
@@ -224,7 +239,7 @@ class _Planner:
             notes = self._sized(found, notes)
             if self.config.edited.members and not self.domain.is_active:
                 fills = self.config.fills() if self._is_copied else []
-                found = [*fills, still_off(self.domain), *found]
+                found = [*fills, *defined_off(still_off(self.domain), found)]
             if self.live is not None:
                 found = [one for one in found if not _is_of(one, used)]
                 notes = [one for one in notes if not one.endswith("from its next start")]
@@ -270,17 +285,6 @@ class _Planner:
         placeholders = Placeholders(self.domain.host)
         before = dict.fromkeys(path for half in self.halves for path in half.files.values())
         return [RemovePlaceholder(placeholders, path) for path in before if path not in used]
-
-
-@contextmanager
-def _said(where: str, *, both: bool) -> Iterator[None]:
-    """What is wrong with one half says which one it is, where there are two."""
-    try:
-        yield
-    except HostError as error:
-        if not both or type(error) is not HostError:
-            raise
-        raise HostError(f"in {where}: {error}") from None
 
 
 def _new_paths(half: Half) -> tuple[str, ...]:

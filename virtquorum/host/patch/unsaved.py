@@ -14,13 +14,15 @@ from virtquorum.host.live import LiveStep
 from virtquorum.host.nodes import nosave_name, opening
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from virtquorum.host.change import Action, Course
     from virtquorum.host.compare import Options
     from virtquorum.host.monitor import Monitor
     from virtquorum.stock.lower import Lowering
     from virtquorum.xml.domain import Domain
 
-__all__ = ["ForbidSaving", "forbidding", "unsaved"]
+__all__ = ["ForbidSaving", "forbidden", "forbidding", "unsaved", "unsaved_from_start"]
 
 
 def unsaved(name: str, definition: Domain | None) -> str:
@@ -32,13 +34,43 @@ def unsaved(name: str, definition: Domain | None) -> str:
     why = "libvirt would bring it back with the disks of its start"
     if definition is None:
         return f"{what}, as long as it runs: {why}"
+    for target in _rewriting(definition):
+        return (
+            f"{what}, nor from its next start on: QEMU does not let go of a quorum with "
+            f"rewrite_corrupted='on', which '{target}' has in its definition"
+        )
+    return f"{what} until it is shut down and started again: {why}"
+
+
+def unsaved_from_start(name: str, before: Domain, after: Domain) -> Iterator[str]:
+    """What is to be known where a definition keeps its domain from being saved, and did not.
+
+    ``before`` and ``after`` are the definition, lifted.
+    """
+    if not any(_rewriting(before)):
+        for target in _rewriting(after):
+            yield (
+                f"from its next start on '{name}' cannot be saved or migrated: QEMU does not let "
+                f"go of a quorum with rewrite_corrupted='on', which '{target}' has in its "
+                "definition then"
+            )
+            return
+
+
+def _rewriting(definition: Domain) -> Iterator[str]:
+    """The targets of the disks of which QEMU does not let go."""
     for disk in definition.machine_disks:
         if any(quorum.rewrite_corrupted is True for quorum in disk.quorums):
-            return (
-                f"{what}, nor from its next start on: QEMU does not let go of a quorum with "
-                f"rewrite_corrupted='on', which '{disk.name}' has in its definition"
-            )
-    return f"{what} until it is shut down and started again: {why}"
+            yield disk.name or ""
+
+
+def forbidden(monitor: Monitor, drives: Iterable[str]) -> bool:
+    """Whether a domain cannot be saved as long as it runs, for the sake of one of its disks.
+
+    ``drives`` are the names of their top nodes.
+    """
+    nodes = monitor.nodes()
+    return any(nosave_name(drive) in nodes for drive in drives)
 
 
 def forbidding(one: Lowering) -> Options:

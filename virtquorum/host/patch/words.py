@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from virtquorum.qemu.names import Names
     from virtquorum.xml.domain import Domain
 
-__all__ = ["Place", "place_of", "quorum_disk", "said_of"]
+__all__ = ["Place", "member_at", "place_of", "quorum_disk", "said_of"]
 
 #: Longer numbers are no member's; Python takes no number of any length from a text.
 _DIGITS = 9
@@ -111,6 +111,24 @@ def said_of(member: AnyImage) -> str | None:
     """Where a member is, for a message; None for a quorum, or where the document does not say."""
     place = where(member.source) if isinstance(member, Image) else None
     return None if place is None else f"'{place}'"
+
+
+def member_at(disk: Disk, path: str) -> tuple[str, Quorum, Image] | None:
+    """The member of a disk that is a path of this machine.
+
+    It comes behind the way to its quorum and that quorum.  None if there is no such member.
+    """
+    rest = [(disk.name or "", one) for one in disk.quorums[:1]]
+    while rest:
+        way, quorum = rest.pop(0)
+        for number, one in enumerate(quorum.members):
+            if not isinstance(one, Image):
+                continue
+            if isinstance(one.source, Quorum):
+                rest.append((f"{way}/{number}", one.source))
+            elif local_path(one) == path:
+                return way, quorum, one
+    return None
 
 
 def quorum_disk(domain: Domain, target: str, name: str) -> Disk:
