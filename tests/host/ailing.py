@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -25,8 +23,20 @@ from virtquorum.stock.lower import lowerings
 from virtquorum.xml.record import NAMESPACE
 
 __all__ = [
-    "at_placeholder", "at_stand_in", "close", "doctor", "exchange", "forget_record",
-    "interrupted", "kinds", "let_go", "noted", "open_node", "run", "start_copy", "unseen",
+    "at_placeholder",
+    "at_stand_in",
+    "close",
+    "doctor",
+    "exchange",
+    "forget_disk",
+    "forget_record",
+    "interrupted",
+    "kinds",
+    "noted",
+    "open_node",
+    "run",
+    "start_copy",
+    "unseen",
     "use_node",
 ]  # fmt: skip
 
@@ -47,17 +57,11 @@ def close(connection: Any, name: str, *nodes: str) -> None:
         run(connection, name, "blockdev-del", {"node-name": node})
 
 
-def let_go(connection: Any, name: str, alias: str, record: bool) -> None:
-    """Have QEMU let go of a disk, and end with all of libvirt before that hears of it.
-
-    Without ``record`` the disk is taken out of the record before.
-    """
+def forget_disk(connection: Any, name: str, target: str) -> None:
+    """Take a disk out of the record of the running domain."""
     domain = Host(connection).domain(name)
-    if not record:
-        kept = changed_record(domain.text(), alias.removeprefix("ua-vq-"), None)
-        domain.handle.setMetadata(2, kept, "virtquorum", NAMESPACE, 1)
-    domain.monitor.command("device_del", id=alias)
-    os.kill(os.getpid(), signal.SIGKILL)
+    kept = changed_record(domain.text(), target, None)
+    domain.handle.setMetadata(2, kept, "virtquorum", NAMESPACE, 1)
 
 
 def use_node(connection: Any, name: str, node: str, folder: str) -> None:

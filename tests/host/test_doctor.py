@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
+from qemu.qmp.legacy import QEMUMonitorProtocol
 
 from tests.guests import DATA
 from tests.host import ailing, doctored
 from tests.host.patching import Web
 from tests.host.quorum_domains import DATA_TEXT, quorum_disk
-from tests.libvirts import GoneError, asked, embed, missing_for_embed
+from tests.libvirts import asked, embed, missing_for_embed
 from tests.nightly import nightly
 from virtquorum.check.finding import Severity
 from virtquorum.cli.doctor import _agreed
@@ -207,9 +208,16 @@ def test_a_disk_that_only_libvirt_has(web: Ward, record: bool) -> None:
     """The daemon ended between learning that QEMU has let go of the disk and forgetting it."""
     bench = web.bench
     web.patch("attach", web.sdb, **LIVE)  # type: ignore[attr-defined]
-    with pytest.raises(GoneError):
-        bench.call(ailing.let_go, "web", "ua-vq-sdb", record)
+    if not record:
+        bench.call(ailing.forget_disk, "web", "sdb")
     bench.kill_worker()
+    # Nobody else is at QEMU's monitor now.
+    (place,) = (bench.root / "lib/qemu").glob("domain-*-web/monitor.sock")
+    with QEMUMonitorProtocol(str(place)) as monitor:
+        monitor.connect()
+        monitor.cmd("device_del", id="ua-vq-sdb")
+        while (event := monitor.pull_event(wait=20.0)) and event["event"] != "DEVICE_DELETED":
+            pass
     status = bench.root / bench.pid_files / "web.xml"
     text = status.read_text()
     assert "<target dev='sdb'" in text
@@ -225,6 +233,18 @@ def test_a_record_that_is_lost(web: Ward) -> None:
     web.bench.call(ailing.forget_record, "web", 1)
     assert web.kinds() == ["no-record"]
     web.mend("no-record")
+
+
+def test_a_lost_record_of_a_domain_that_must_not_be_saved(web: Ward) -> None:
+    """It would come back with what it had at its start."""
+    both = {"live": True, "config": True}
+    web.patch("set_quorum", "vda", {"threshold": 3}, **both)
+    web.bench.call(ailing.forget_record, "web", 1)
+    web.mend("no-record")
+    with pytest.raises(AssertionError, match="unexpectedly failed"):
+        web.bench.virsh("managedsave", "web")
+    web.patch("set_quorum", "vda", {"threshold": 2}, **both)
+    assert web.kinds() == []
 
 
 def test_a_change_that_goes_on_is_waited_for(web: Ward) -> None:

@@ -9,7 +9,7 @@ from virtquorum.check.finding import Severity
 from virtquorum.host.change import Plan
 from virtquorum.host.doctor.finding import Ailment
 from virtquorum.host.doctor.redefine import steps_to
-from virtquorum.host.nodes import differences
+from virtquorum.host.nodes import differences, nosave_name
 from virtquorum.host.patch.record import WriteRecord, written_record
 from virtquorum.host.swap import Side
 from virtquorum.stock.lift import lift
@@ -182,7 +182,8 @@ def _same_as_defined(view: View) -> str | None:
             return None
         if differences(view.monitor, one.alias, Side.of(one.built).nodes):
             return None
-    return written_record(view.definition)
+    changed = [name for name, one in made.items() if nosave_name(one.drive) in view.nodes]
+    return written_record(view.definition, changed)
 
 
 def _recorded(view: View, text: str) -> Plan:

@@ -19,7 +19,7 @@ from virtquorum.xml.lowered import disk_digest, is_as_written, lowered_tag
 from virtquorum.xml.record import NAMESPACE, VERSION, Record, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from virtquorum.host.change import Action, Course
     from virtquorum.host.monitor import Monitor
@@ -33,12 +33,22 @@ _PREFIX: Final = "virtquorum"
 _PAD: Final = "  "
 
 
-def written_record(live: Domain) -> str | None:
-    """The record of a lowered domain as text of its own; None if it has none."""
+def written_record(live: Domain, plugged: Collection[str] = ()) -> str | None:
+    """The record of a lowered domain as text of its own; None if it has none.
+
+    The disks of these targets become ones that were changed since the start.
+    """
     record = Record.of(live.document.root)
     if record is None:
         return None
-    return _text(record, [_kept(one) for one in record.disks])
+    return _text(record, [_said(one, plugged) for one in record.disks])
+
+
+def _said(one: Lowered, plugged: Collection[str]) -> str:
+    text = _kept(one)
+    if one.plugged or one.target not in plugged:
+        return text
+    return text.replace("<lowered ", "<lowered plugged='yes' ", 1)
 
 
 def as_recorded(live: Domain, found: Sequence[Lowering]) -> list[Lowering]:
