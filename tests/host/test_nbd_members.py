@@ -65,7 +65,7 @@ class Remote:
         """Change it, and have the doctor look at it."""
         done = self.bench.virtquorum("patch", "remote", *words, "--live", "--yes")
         assert done.returncode == 0, done.stderr
-        assert self.doctor() == []
+        assert [one["kind"] for one in self.doctor()] in ([], ["stale"])
 
     def doctor(self, *options: str) -> list[dict[str, str]]:
         """What it finds that is wrong."""
@@ -96,13 +96,15 @@ def test_members_over_tcp(bench: Embed, tmp_path: Path) -> None:
         assert guest.read(DATA).first == DATA_TEXT[:16]
         # b has missed the last write; it comes in e's place, by nobody's plan.
         bench.call(live.elsewhere, "remote", "vda", "e", "b")
-        (found,) = remote.doctor()
+        found, stale = remote.doctor()
         assert (found["kind"], found["disk"]) == ("graph", "vda")
+        # The definition has b still, too.
+        assert (stale["kind"], "/b' in the disk 'vda'" in stale["message"]) == ("stale", True)
         server = f"nbd://127.0.0.1:{port}"
         assert f"is {server}/b, not {server}/e" in found["message"]
         done = bench.virtquorum("doctor", "--yes", "remote")
-        assert done.returncode == 0, done.stderr
-        assert remote.doctor() == []
+        assert (done.returncode, "1 mended" in done.stdout) == (1, True), done.stderr
+        assert [one["kind"] for one in remote.doctor()] == ["stale"]
         for lba, byte in ((30, b"\x11"), (31, b"\x22"), (32, b"\x33")):
             assert guest.read(lba).first == byte * 16
         bench.call(asked.destroy, "remote")
