@@ -62,7 +62,7 @@ def others(monitor: Monitor, nodes: Sequence[Options]) -> list[Other]:
     """
     wanted = [(name_of(one), _path(one)) for one in _with_paths(nodes)]
     process = _process(monitor) if wanted else None
-    known = _opened(process) if process is not None else None
+    known = _opened(process)
     if process is None or not known:
         return []
     found = []
@@ -118,8 +118,10 @@ def _words(process: int) -> list[bytes]:
     return []
 
 
-def _opened(process: int) -> set[_File] | None:
-    """The files that a process has open; None for one that may not be looked at."""
+def _opened(process: int | None) -> set[_File] | None:
+    """The files that a process has open; None for none, and one that may not be looked at."""
+    if process is None:
+        return None
     folder = f"/proc/{process}/fd"
     found: set[_File] = set()
     try:
@@ -228,7 +230,16 @@ def _refusal(monitor: Monitor, old: Sequence[Options], found: Sequence[Other]) -
     return HostError(f"domain '{monitor.name}': {paths} {said}; {way}, or {more}")
 
 
-class SameFiles(LiveStep):
+class _Looking(LiveStep):
+    """A look at the files that QEMU has open."""
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """What is looked at."""
+        return (Text(text="qemu: query-cpus-fast (thread-id), and the files that it has open"),)
+
+
+class SameFiles(_Looking):
     """See that what stays is what the guest has open, right before it is paused.
 
     What stays though it is another file (``check_files``) has to be held (``HoldImages``).
@@ -240,11 +251,6 @@ class SameFiles(LiveStep):
         super().__init__(monitor)
         self.alias = alias
         self.graphs = graphs
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """What is looked at."""
-        return (Text(text="qemu: query-cpus-fast (thread-id), and the files that it has open"),)
 
     def do(self, course: Course) -> None:
         """Raise HostError for an image whose path names another file, and that may not stay so."""
@@ -259,10 +265,11 @@ class SameFiles(LiveStep):
                 )
 
 
-class NewFiles(LiveStep):
+class NewFiles(_Looking):
     """See which files the paths of new nodes name; those of ``opened`` QEMU must have open by now.
 
-    ``files`` are what the paths name, where that can be seen.
+    ``files`` are what the paths name, where that can be seen, and ``process`` is
+    QEMU then.
     """
 
     words = "see which files the new members are"
@@ -274,16 +281,12 @@ class NewFiles(LiveStep):
         self.nodes = _with_paths(nodes)
         self.opened = {_path(one) for one in _with_paths(opened)}
         self.files: dict[str, _File] = {}
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """What is looked at."""
-        return (Text(text="qemu: query-cpus-fast (thread-id), and the files that it has open"),)
+        self.process: int | None = None
 
     def do(self, course: Course) -> None:
         """Note them; raises HostError for one that is another file already."""
-        process = _process(self.monitor)
-        known = _opened(process) if process is not None else None
+        process = self.process = _process(self.monitor)
+        known = _opened(process)
         if process is None or not known:
             return
         for path in dict.fromkeys(map(_path, self.nodes)):
@@ -311,12 +314,12 @@ class StillNewFiles(LiveStep):
     @property
     def actions(self) -> tuple[Action, ...]:
         """What is looked at."""
-        return self.seen.actions
+        return (Text(text="qemu: the files that it has open"),)
 
     def do(self, course: Course) -> None:
         """Raise HostError for a path that names another file, or one that QEMU has not open."""
-        process = _process(self.monitor) if self.seen.files else None
-        known = _opened(process) if process is not None else None
+        process = self.seen.process if self.seen.files else None
+        known = _opened(process)
         if process is None or known is None:
             return
         for path, file in self.seen.files.items():
