@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from tests.host.quorum_domains import DATA_TEXT, quorum_disk
-from tests.libvirts import Guest
+from tests.libvirts import CallError, Guest, asked
 from tests.libvirts.domains import disk_content, guest_xml, root_ports
 from virtquorum.errors import HostError, LibvirtError
 from virtquorum.host import patch
@@ -34,9 +34,22 @@ if TYPE_CHECKING:
     from virtquorum.host.change import Step
     from virtquorum.model.disk import Disk
 
-__all__ = ["SIZE", "Web", "faults", "ran", "run", "started_meanwhile", "state"]
+__all__ = [
+    "BOTH",
+    "SIZE",
+    "Web",
+    "a_guest",
+    "faults",
+    "member",
+    "ran",
+    "refused",
+    "run",
+    "started_meanwhile",
+    "state",
+]
 
 SIZE = 4 << 20
+BOTH = {"live": True, "config": True}
 
 
 def run(connection: Any, xml: str) -> None:
@@ -180,6 +193,35 @@ class Web:
         """What it is made of; see the function of this name."""
         found: dict[str, Any] = self.bench.call(state, self.name)
         return found
+
+
+@contextmanager
+def a_guest(bench: Embed, name: str, bus: str = "scsi") -> Iterator[Web]:
+    """A guest of a test's own; what it says is kept by its name."""
+    found = Web(bench, name, bus)
+    yield found
+    with suppress(CallError):  # it may be off
+        bench.call(asked.destroy, name)
+    bench.call(asked.forget, name)
+
+
+def member(path: Path, format: str = "raw") -> dict[str, str]:
+    """A member as the functions of the worker take it."""
+    return {"file": str(path), "format": format}
+
+
+def refused(web: Web, operation: str, *arguments: Any, **options: Any) -> str:
+    """What is said to a change that is refused, and changes nothing."""
+    before = web.state()
+    try:
+        web.patch(operation, *arguments, **options)
+    except CallError as error:
+        text = error.text
+    else:
+        raise AssertionError(f"'{operation}' was not refused")
+    assert web.state() == before
+    assert before.get("wrong", []) == before.get("strays", []) == []
+    return text
 
 
 def faults(

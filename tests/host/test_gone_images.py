@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.host import ailing, gone_images
-from tests.host.patching import Web
+from tests.host.patching import BOTH, Web, a_guest, member
 from tests.libvirts import CallError, GoneError, asked, embed, missing_for_embed
 from tests.nightly import nightly
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
 
-BOTH = {"live": True, "config": True}
-
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Embed]:
@@ -34,15 +32,8 @@ def bench() -> Iterator[Embed]:
 @pytest.fixture
 def web(bench: Embed, request: pytest.FixtureRequest) -> Iterator[Web]:
     """A guest of a test's own; what it says is kept by its name."""
-    found = Web(bench, f"gone-{len(request.node.name)}-{hash(request.node.name) % 997}", "scsi")
-    yield found
-    with suppress(CallError):
-        bench.call(asked.destroy, found.name)
-    bench.call(asked.forget, found.name)
-
-
-def member(path: Path) -> dict[str, str]:
-    return {"file": str(path), "format": "raw"}
+    with a_guest(bench, f"gone-{len(request.node.name)}-{hash(request.node.name) % 997}") as found:
+        yield found
 
 
 def settled(web: Web, members: list[Path], threshold: int = 2) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.host import patching
-from tests.host.patching import Web
+from tests.host.patching import BOTH, Web, a_guest, member, refused
 from tests.host.quorum_domains import DATA_TEXT, quorum_disk, virtquorum
 from tests.libvirts import CallError, Guest, asked, embed, missing_for_embed
 from tests.libvirts.bench import until
@@ -21,13 +20,10 @@ from virtquorum.model.sources.file import FileSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.libvirts import Embed
 
 pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
-
-BOTH = {"live": True, "config": True}
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +40,8 @@ def web(bench: Embed) -> Web:
 
 @pytest.fixture
 def fresh(bench: Embed, request: pytest.FixtureRequest) -> Iterator[Web]:
-    found = Web(bench, f"fresh-{len(request.node.name)}", "scsi")
-    yield found
-    with suppress(CallError):  # it may be off
-        bench.call(asked.destroy, found.name)
-    bench.call(asked.forget, found.name)
-
-
-def member(path: Path, format: str = "raw") -> dict[str, str]:
-    return {"file": str(path), "format": format}
+    with a_guest(bench, f"fresh-{len(request.node.name)}") as found:
+        yield found
 
 
 def lost(web: Web, operation: str, *arguments: Any, **options: Any) -> str:
@@ -61,14 +50,6 @@ def lost(web: Web, operation: str, *arguments: Any, **options: Any) -> str:
     said = web.patch(operation, *arguments, dry=True, **options)
     assert web.state() == before
     return "\n".join(said["lost"])
-
-
-def refused(web: Web, operation: str, *arguments: Any, **options: Any) -> str:
-    before = web.state()
-    with pytest.raises(CallError) as caught:
-        web.patch(operation, *arguments, **options)
-    assert web.state() == before
-    return caught.value.text
 
 
 def test_a_member_that_the_definition_keeps_is_asked_about(web: Web) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.guests import DATA
 from tests.host import patching
-from tests.host.patching import SIZE, Web
+from tests.host.patching import BOTH, SIZE, Web, a_guest, member, refused
 from tests.host.quorum_domains import DATA_TEXT, quorum_disk
 from tests.libvirts import CallError, Guest, asked, embed, missing_for_embed
 from tests.libvirts.bench import until
@@ -20,13 +19,10 @@ from tests.programs import qemu_img
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.libvirts import Embed
 
 pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
-
-BOTH = {"live": True, "config": True}
 
 
 @pytest.fixture(scope="module")
@@ -44,25 +40,8 @@ def web(bench: Embed) -> Web:
 @pytest.fixture
 def fresh(bench: Embed, request: pytest.FixtureRequest) -> Iterator[Web]:
     """A guest of a test's own; what it says is kept by its name."""
-    found = Web(bench, f"fresh-{len(request.node.name)}", "virtio")
-    yield found
-    with suppress(CallError):  # it may be off
-        bench.call(asked.destroy, found.name)
-    bench.call(asked.forget, found.name)
-
-
-def member(path: Path, format: str = "raw") -> dict[str, str]:
-    return {"file": str(path), "format": format}
-
-
-def refused(web: Web, operation: str, *arguments: Any, **options: Any) -> str:
-    """What is said to a change that is refused, and changes nothing."""
-    before = web.state()
-    with pytest.raises(CallError) as caught:
-        web.patch(operation, *arguments, **options)
-    assert web.state() == before
-    assert before.get("wrong", []) == before.get("strays", []) == []
-    return caught.value.text
+    with a_guest(bench, f"fresh-{len(request.node.name)}", "virtio") as found:
+        yield found
 
 
 def test_a_threshold_above_the_members(web: Web) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.host import meddling
-from tests.host.patching import Web
-from tests.libvirts import CallError, asked, embed, missing_for_embed
+from tests.host.patching import Web, a_guest
+from tests.libvirts import embed, missing_for_embed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,11 +30,8 @@ def bench() -> Iterator[Embed]:
 @pytest.fixture
 def web(bench: Embed) -> Iterator[Web]:
     """A guest of the test's own."""
-    found = Web(bench, f"web{next(NUMBERS)}", "scsi")
-    yield found
-    with suppress(CallError):
-        bench.call(asked.destroy, found.name)
-    bench.call(asked.forget, found.name)
+    with a_guest(bench, f"web{next(NUMBERS)}") as found:
+        yield found
 
 
 def added(web: Web, where: str, what: str) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.host import meddling
-from tests.host.patching import SIZE, Web
+from tests.host.patching import BOTH, SIZE, Web, a_guest, member, refused
 from tests.host.quorum_domains import DATA_TEXT
-from tests.libvirts import CallError, GoneError, Guest, asked, embed, missing_for_embed
+from tests.libvirts import GoneError, Guest, asked, embed, missing_for_embed
 from tests.libvirts.domains import disk_content, disk_xml, guest_xml
 from tests.nightly import nightly
 from tests.programs import qemu_img
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(missing_for_embed() is not None, reason=str(missing_for_embed()))
 
-BOTH = {"live": True, "config": True}
 NUMBERS = count()
 
 
@@ -37,12 +35,9 @@ def bench() -> Iterator[Embed]:
 @pytest.fixture
 def web(bench: Embed) -> Iterator[Web]:
     """A guest that has written a sector full of 0x5a."""
-    found = Web(bench, f"web{next(NUMBERS)}", "scsi")
-    assert found.guest.write(40, 0x5A) == 0
-    yield found
-    with suppress(CallError):
-        bench.call(asked.destroy, found.name)
-    bench.call(asked.forget, found.name)
+    with a_guest(bench, f"web{next(NUMBERS)}") as found:
+        assert found.guest.write(40, 0x5A) == 0
+        yield found
 
 
 def older(path: Path) -> bytes:
@@ -52,18 +47,6 @@ def older(path: Path) -> bytes:
     path.rename(f"{path}.away")
     path.write_bytes(data)
     return bytes(data)
-
-
-def member(path: Path, format: str = "raw") -> dict[str, str]:
-    return {"file": str(path), "format": format}
-
-
-def refused(web: Web, operation: str, *arguments: Any, **options: Any) -> str:
-    before = web.state()
-    with pytest.raises(CallError) as caught:
-        web.patch(operation, *arguments, **options)
-    assert web.state() == before
-    return caught.value.text
 
 
 @pytest.mark.parametrize("how_many", [1, 2])
